@@ -1,0 +1,41 @@
+# Two commands do everything on a machine that has Python 3.11 or newer, git and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench soak interop-kafka clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+$(VENV)/.run: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[trio]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.run  ## publish this repository's own lines, replay them from offset 0, compare, dump the segments
+	@$(BIN)/gomq demo README.md pyproject.toml gomq/__init__.py storage/gomq_storage/log.py
+
+test: $(VENV)/.dev interop-kafka  ## run every test that ends within minutes
+	@$(BIN)/python -m pytest -q -m 'not soak'
+
+check: $(VENV)/.dev  ## formatting, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev  ## rewrite the code the way `make check` wants it
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+soak: $(VENV)/.dev  ## the long tests: crash loops and large logs
+	@$(BIN)/python -m pytest -q -m soak --timeout 1800
+
+clean:  ## forget the virtual environments and caches
+	rm -rf $(VENV) .venv-bench .interop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""GoMQ: a publish/subscribe message queue that is a log."""

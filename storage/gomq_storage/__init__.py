@@ -1,0 +1,1 @@
+"""The log as a library: segments, indexes, record batches, in Kafka's own format."""

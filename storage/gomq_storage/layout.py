@@ -1,0 +1,67 @@
+"""Names of files and folders in a data directory, both ways. Kafka's: ``LogFileUtils``, ``UnifiedLog``.
+
+A name that this module did not make is not ours: the parsers answer None for it and callers leave it alone.
+"""
+
+import re
+from typing import NamedTuple
+
+LOG_SUFFIX = ".log"
+OFFSET_INDEX_SUFFIX = ".index"
+TIME_INDEX_SUFFIX = ".timeindex"
+DELETED_SUFFIX = "-delete"
+LOCK_FILE_NAME = ".lock"
+META_PROPERTIES_FILE_NAME = "meta.properties"
+PARTITION_METADATA_FILE_NAME = "partition.metadata"
+
+MAX_TOPIC_NAME_LENGTH = 249
+_TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_SEGMENT_FILE_NAME = re.compile(r"([0-9]{20})(\.log|\.index|\.timeindex)")
+_PARTITION_DIRECTORY_NAME = re.compile(r"(.+)-(0|[1-9][0-9]{0,9})", re.DOTALL)
+
+
+class TopicPartition(NamedTuple):
+    """One partition of a topic."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}"
+
+
+def topic_name_problem(name: str) -> str | None:
+    """Say why a topic may not have this name, or None when it may. Kafka's ``Topic.validate``."""
+    if not name:
+        return "a topic name must not be empty"
+    if name in {".", ".."}:
+        return f"a topic may not be named {name!r}"
+    if len(name) > MAX_TOPIC_NAME_LENGTH:
+        return f"a topic name has at most {MAX_TOPIC_NAME_LENGTH} characters, this one has {len(name)}"
+    if _TOPIC_NAME.fullmatch(name) is None:
+        return f"topic name {name!r} has characters other than ASCII letters, digits, '.', '_' and '-'"
+    return None
+
+
+def segment_file_name(base_offset: int, suffix: str = LOG_SUFFIX) -> str:
+    """Name a file of the segment that starts at this offset: 42 -> 00000000000000000042.log."""
+    return f"{base_offset:020d}{suffix}"
+
+
+def parse_segment_file_name(name: str) -> tuple[int, str] | None:
+    """Take a segment file's name apart into base offset and suffix, or None for a foreign name."""
+    match = _SEGMENT_FILE_NAME.fullmatch(name)
+    return (int(match[1]), match[2]) if match else None
+
+
+def partition_directory_name(partition: TopicPartition) -> str:
+    """Name the folder of a partition: ("orders", 0) -> orders-0."""
+    return str(partition)
+
+
+def parse_partition_directory_name(name: str) -> TopicPartition | None:
+    """Take a folder's name apart at its last dash, or None for a foreign name."""
+    match = _PARTITION_DIRECTORY_NAME.fullmatch(name)
+    if match is None or topic_name_problem(match[1]) is not None:
+        return None
+    return TopicPartition(match[1], int(match[2]))

@@ -1,0 +1,1 @@
+"""Inspect segment files directly."""
