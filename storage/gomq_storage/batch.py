@@ -122,9 +122,7 @@ def read_header(data: Buffer, position: int = 0) -> BatchHeader:
     if len(data) - position < HEADER_SIZE:
         if len(data) - position > MAGIC_POSITION and data[position + MAGIC_POSITION] != MAGIC:
             raise UnsupportedMagicError(data[position + MAGIC_POSITION], position=position)
-        raise CorruptBatchError(
-            f"{len(data) - position} bytes where a header needs {HEADER_SIZE}", position=position
-        )
+        raise CorruptBatchError(f"{len(data) - position} bytes where a header needs {HEADER_SIZE}", position=position)
     header = BatchHeader._make(HEADER.unpack_from(data, position))
     if header.magic != MAGIC:
         raise UnsupportedMagicError(header.magic, position=position)
@@ -148,9 +146,7 @@ def check_batch(data: Buffer, position: int = 0) -> BatchHeader:
     header = read_header(data, position)
     end = position + LENGTH_OVERHEAD + header.length
     if end > len(data):
-        raise CorruptBatchError(
-            f"batch of {header.size} bytes, {len(data) - position} are there", position=position
-        )
+        raise CorruptBatchError(f"batch of {header.size} bytes, {len(data) - position} are there", position=position)
     crc = crc32c(memoryview(data)[position + ATTRIBUTES_POSITION : end])
     if crc != header.crc:
         raise CorruptBatchError(f"CRC is {crc:#010x}, the header says {header.crc:#010x}", position=position)

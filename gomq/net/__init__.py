@@ -1,0 +1,1 @@
+"""Sockets, frames and requests over them: what broker and client share."""

@@ -1,0 +1,73 @@
+"""The one table of APIs: which versions the broker serves and which the client speaks.
+
+Versions are those of kio's schemas, which are generated from Apache Kafka's own message files.
+"""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+
+class Api(IntEnum):
+    """An API's key, the first field of every request."""
+
+    PRODUCE = 0
+    FETCH = 1
+    LIST_OFFSETS = 2
+    METADATA = 3
+    FIND_COORDINATOR = 10
+    API_VERSIONS = 18
+    CREATE_TOPICS = 19
+    DELETE_TOPICS = 20
+    INIT_PRODUCER_ID = 22
+
+    @property
+    def schema_name(self) -> str:
+        """What kio calls the API."""
+        return self.name.lower()
+
+
+class Versions(NamedTuple):
+    """A range of versions, both ends included."""
+
+    oldest: int
+    newest: int
+
+    def __contains__(self, version: object) -> bool:
+        return isinstance(version, int) and self.oldest <= version <= self.newest
+
+
+SERVED: Final[dict[Api, Versions]] = {
+    Api.PRODUCE: Versions(3, 13),
+    Api.FETCH: Versions(4, 18),
+    Api.LIST_OFFSETS: Versions(1, 11),
+    Api.METADATA: Versions(0, 13),
+    Api.FIND_COORDINATOR: Versions(0, 6),
+    Api.API_VERSIONS: Versions(0, 4),
+    Api.CREATE_TOPICS: Versions(2, 7),
+    Api.DELETE_TOPICS: Versions(1, 6),
+    Api.INIT_PRODUCER_ID: Versions(0, 6),
+}
+"""What the broker answers."""
+
+ADVERTISED_PRODUCE_OLDEST: Final = 0
+"""What ApiVersions says of Produce, though 0 to 2 are refused: librdkafka before 2.11 takes a broker
+that does not list them for one without compression (KAFKA-18659; Kafka 4 says 0 for the same reason)."""
+
+SPOKEN: Final[dict[Api, Versions]] = {
+    Api.PRODUCE: Versions(3, 12),
+    Api.FETCH: Versions(4, 12),
+    Api.LIST_OFFSETS: Versions(1, 8),
+    Api.METADATA: Versions(4, 12),
+    Api.API_VERSIONS: Versions(0, 3),
+    Api.CREATE_TOPICS: Versions(2, 7),
+    Api.DELETE_TOPICS: Versions(1, 5),
+    Api.INIT_PRODUCER_ID: Versions(0, 4),
+}
+"""What the client asks with: topics by name, so Produce and Fetch stop before topic ids came in."""
+
+
+def common_version(api: Api, offered: Versions) -> int | None:
+    """Pick the newest version that the client speaks and a broker offers, or None."""
+    spoken = SPOKEN[api]
+    newest = min(spoken.newest, offered.newest)
+    return newest if newest >= max(spoken.oldest, offered.oldest) else None

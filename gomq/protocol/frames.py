@@ -1,0 +1,109 @@
+"""Frames out of a stream of bytes: a 4-byte big-endian size, then that many bytes. No I/O.
+
+A frame is handed out as a view of the buffer, good until the next call of ``space``: nothing is copied.
+The buffer grows as bytes arrive, never to what a size field promises.
+"""
+
+from typing import Final
+
+from gomq.errors import ProtocolError
+
+SIZE_BYTES: Final = 4
+_FIRST_CAPACITY: Final = 16 << 10
+_READ_AHEAD_BYTES: Final = 64 << 10
+"""While a large frame comes in, nothing behind it is read, so that its successor need not be moved to the front."""
+
+
+class FrameSizeError(ProtocolError):
+    """A frame's size is negative, less than a header, or more than the limit."""
+
+    def __init__(self, size: int, max_bytes: int) -> None:
+        super().__init__(f"frame of {size} bytes; at most {max_bytes} are taken{_looks_like(size)}")
+        self.size = size
+
+
+def _looks_like(size: int) -> str:
+    first = size.to_bytes(4, "big", signed=True)
+    if first[:2] == b"\x16\x03":
+        return "; this is a TLS handshake, and TLS is not spoken here"
+    if first in {b"GET ", b"POST", b"HEAD", b"PUT "}:
+        return "; this is an HTTP request"
+    return ""
+
+
+class FrameBuffer:
+    """Collects what a peer sends and cuts it into frames.
+
+    Args:
+        max_bytes: the largest frame that is taken.
+        min_bytes: the smallest; anything less cannot be one.
+    """
+
+    def __init__(self, *, max_bytes: int, min_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._min_bytes = min_bytes
+        self._buffer = bytearray(_FIRST_CAPACITY)
+        self._view = memoryview(self._buffer)
+        self._start = 0
+        self._end = 0
+        self._frame_end: int | None = None
+
+    @property
+    def has_part_of_frame(self) -> bool:
+        """Whether bytes of a frame are here that is not complete."""
+        return self._end > self._start
+
+    def space(self) -> memoryview:
+        """Return where the next bytes from the peer go; its length is how many are wanted at most."""
+        if self._start == self._end:
+            self._start = self._end = 0
+            self._frame_end = None
+        wanted = self._frame_end if self._frame_end is not None else self._start + SIZE_BYTES
+        if wanted > len(self._buffer) and self._start:
+            self._move_to_front()
+            wanted = self._frame_end if self._frame_end is not None else SIZE_BYTES
+        if self._end == len(self._buffer):
+            self._grow()
+        large = wanted - self._end > _READ_AHEAD_BYTES
+        end = wanted if large else self._end + _READ_AHEAD_BYTES
+        return self._view[self._end : min(end, len(self._buffer))]
+
+    def received(self, count: int) -> None:
+        """Take note that ``count`` bytes were put into the space."""
+        self._end += count
+
+    def next_frame(self) -> memoryview | None:
+        """Return the next whole frame without its size, read-only, or None when more bytes are needed.
+
+        Raises:
+            FrameSizeError: the stream does not hold frames, or one that is too large.
+        """
+        if self._frame_end is None:
+            if self._end - self._start < SIZE_BYTES:
+                return None
+            size = int.from_bytes(self._view[self._start : self._start + SIZE_BYTES], "big", signed=True)
+            if not self._min_bytes <= size <= self._max_bytes:
+                raise FrameSizeError(size, self._max_bytes)
+            self._frame_end = self._start + SIZE_BYTES + size
+        if self._end < self._frame_end:
+            return None
+        frame = self._view[self._start + SIZE_BYTES : self._frame_end].toreadonly()
+        self._start = self._frame_end
+        self._frame_end = None
+        return frame
+
+    def _move_to_front(self) -> None:
+        count = self._end - self._start
+        self._view[:count] = self._view[self._start : self._end]
+        if self._frame_end is not None:
+            self._frame_end -= self._start
+        self._start, self._end = 0, count
+
+    def _grow(self) -> None:
+        """Double the buffer, to no more than the frame in it needs."""
+        needed = self._frame_end if self._frame_end is not None else len(self._buffer)
+        capacity = min(2 * len(self._buffer), max(needed, 2 * _FIRST_CAPACITY))
+        buffer = bytearray(max(capacity, len(self._buffer) + _FIRST_CAPACITY))
+        buffer[: self._end] = self._view[: self._end]
+        self._buffer = buffer
+        self._view = memoryview(buffer)
