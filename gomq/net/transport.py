@@ -24,7 +24,7 @@ class PlainTransport:
     """One connected socket, owned: ``close`` ends it."""
 
     def __init__(self, connected: socket.socket) -> None:
-        connected.setblocking(False)
+        connected.setblocking(False)  # noqa: FBT003 - the socket module has it so
         if connected.family in {socket.AF_INET, socket.AF_INET6}:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -116,7 +116,7 @@ async def connect(host: str, port: int) -> PlainTransport:
 
 
 async def _connect(candidate: socket.socket, address: tuple[str, int] | tuple[str, int, int, int]) -> None:
-    candidate.setblocking(False)
+    candidate.setblocking(False)  # noqa: FBT003 - the socket module has it so
     code = candidate.connect_ex(address)
     if code in {errno.EINPROGRESS, errno.EWOULDBLOCK}:
         await anyio.wait_writable(candidate)

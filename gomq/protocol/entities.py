@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Final, Literal, TypeAlias, get_args, get_type_hints
+from typing import Any, Final, Literal, TypeAlias, cast, get_args, get_type_hints
 
 from kio.index import load_payload_module
 from kio.schema.errors import ErrorCode
@@ -23,6 +23,10 @@ from gomq.protocol.api import Api
 Kind: TypeAlias = Literal["request", "response"]
 Values: TypeAlias = Mapping[str, Any]
 
+_ENTITY_TYPES: Final[dict[Kind, Literal[EntityType.request, EntityType.response]]] = {
+    "request": EntityType.request,
+    "response": EntityType.response,
+}
 _DECODE_ERRORS: Final = (SerialError, ValueError, TypeError, OverflowError, IndexError)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,8 +34,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 @cache
 def schema(api: Api, version: int, kind: Kind) -> type[Any]:
     """Find the class of a message in one version."""
-    entity_type = EntityType.request if kind == "request" else EntityType.response
-    module = load_payload_module(int(api), version, entity_type)
+    module = load_payload_module(int(api), version, _ENTITY_TYPES[kind])
     name = "".join(part.capitalize() for part in api.schema_name.split("_")) + kind.capitalize()
     found: type[Any] = getattr(module, name)
     return found
@@ -57,7 +60,7 @@ def decode(kind: type[Any], data: memoryview, position: int) -> Any:  # noqa: AN
         ProtocolError: the bytes are not that message.
     """
     try:
-        entity, _ = _reader(kind)(data, position)
+        entity, _ = _reader(cast("Hashable", kind))(data, position)
     except _DECODE_ERRORS as error:
         raise ProtocolError(f"not a {kind.__name__} v{kind.__version__}: {error}") from error
     return entity
@@ -65,20 +68,19 @@ def decode(kind: type[Any], data: memoryview, position: int) -> Any:  # noqa: AN
 
 @cache
 def _reader(kind: Hashable) -> Callable[[memoryview, int], tuple[Any, int]]:
-    reader: Callable[[memoryview, int], tuple[Any, int]] = entity_reader(kind)  # type: ignore[type-var, arg-type, assignment]
-    return reader
+    return cast("Callable[[memoryview, int], tuple[Any, int]]", entity_reader(cast("Any", kind)))
 
 
 def build(kind: type[Any], values: Values) -> Any:  # noqa: ANN401 - a class picked at run time
     """Make a message from plain values: nested mappings, ints for times in ms and for error codes."""
-    return kind(**{name: convert(values[name]) for name, convert in _plan(kind) if name in values})
+    return kind(**{name: convert(values[name]) for name, convert in _plan(cast("Hashable", kind)) if name in values})
 
 
 @cache
-def _plan(kind: type[Any]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+def _plan(kind: Hashable) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     """How each field of a message is made from a plain value."""
-    hints = get_type_hints(kind)
-    return tuple((field.name, _converter(hints[field.name], field.metadata)) for field in fields(kind))
+    hints = get_type_hints(cast("type[Any]", kind))
+    return tuple((field.name, _converter(hints[field.name], field.metadata)) for field in fields(cast("Any", kind)))
 
 
 def _converter(hint: object, metadata: Mapping[str, Any]) -> Callable[[Any], Any]:
@@ -106,7 +108,7 @@ def _is_array(hint: object) -> bool:
     return getattr(hint, "__origin__", None) is tuple or any(_is_array(arg) for arg in get_args(hint))
 
 
-def _nested(hint: Any) -> Callable[[Any], Any] | None:
+def _nested(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - a type, of any kind
     """A converter for a struct, or an array of structs, or None where the field is neither."""
     if hasattr(hint, "__api_key__"):
         return lambda values: None if values is None else build(hint, values)

@@ -86,3 +86,12 @@ class LogOfflineError(StorageError):
         super().__init__(f"{path} is offline: {reason}")
         self.path = path
         self.reason = reason
+
+
+class BatchTooLargeError(StorageError):
+    """A batch is larger than the log takes; nothing was appended."""
+
+    def __init__(self, size: int, max_bytes: int) -> None:
+        super().__init__(f"batch of {size} bytes, at most {max_bytes} are taken")
+        self.size = size
+        self.max_bytes = max_bytes

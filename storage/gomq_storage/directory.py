@@ -1,0 +1,190 @@
+"""A broker's data directory: its lock, its identity, one log per partition. Kafka: ``LogManager``.
+
+.lock              held while a broker has the directory open
+meta.properties    whose directory it is
+<topic>-<n>/       one partition: its log, and partition.metadata with the topic's id
+<topic>-<n>.<id>-delete/   a partition that is being removed
+"""
+
+import base64
+import errno
+import fcntl
+import os
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gomq_storage.config import LogConfig
+from gomq_storage.errors import DirectoryInUseError, DirectoryUnusableError, StorageError
+from gomq_storage.files import Files, OsFiles, read_whole, write_atomically
+from gomq_storage.layout import (
+    DELETED_SUFFIX,
+    LOCK_FILE_NAME,
+    META_PROPERTIES_FILE_NAME,
+    PARTITION_METADATA_FILE_NAME,
+    TopicPartition,
+    parse_partition_directory_name,
+    partition_directory_name,
+)
+from gomq_storage.log import Log
+
+_SMALL_FILE_BYTES: Final = 64 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryIdentity:
+    """What ``meta.properties`` says."""
+
+    cluster_id: str
+    """22 characters: a UUID in unpadded URL-safe base64, as Kafka writes it."""
+    node_id: int
+
+
+def encode_uuid(value: uuid.UUID) -> str:
+    """Write a UUID the way Kafka does: unpadded URL-safe base64."""
+    return base64.urlsafe_b64encode(value.bytes).rstrip(b"=").decode()
+
+
+class LogDirectory:
+    """An open, locked data directory."""
+
+    def __init__(self, path: Path, *, lock: int, identity: DirectoryIdentity, files: Files) -> None:
+        self.path = path
+        self.identity = identity
+        self._lock = lock
+        self._files = files
+
+    @classmethod
+    def open(cls, path: Path, *, node_id: int = 1, files: Files | None = None) -> "LogDirectory":
+        """Lock a data directory, making it (not its parents) where it is missing, and finish removals.
+
+        Raises:
+            DirectoryInUseError: another broker has it.
+            DirectoryUnusableError: it is no directory, cannot be written, or is another program's.
+        """
+        files = files or OsFiles()
+        _make(files, path)
+        lock = _lock(path)
+        try:
+            identity = _read_or_write_identity(files, path, node_id)
+            directory = cls(path, lock=lock, identity=identity, files=files)
+            directory._finish_removals()
+        except OSError as error:
+            os.close(lock)
+            raise DirectoryUnusableError(path, error.strerror or str(error)) from error
+        except BaseException:
+            os.close(lock)
+            raise
+        return directory
+
+    def partitions(self) -> Iterable[TopicPartition]:
+        """Name the partitions that have a folder here."""
+        for name in self._files.names(self.path):
+            if (partition := parse_partition_directory_name(name)) is not None:
+                yield partition
+
+    def create_log(self, partition: TopicPartition, *, topic_id: uuid.UUID, config: LogConfig) -> Log:
+        """Make a partition's folder and an empty log in it, all of it synced; one that is there is opened."""
+        directory = self.path / partition_directory_name(partition)
+        if not self._files.exists(directory):
+            self._files.make_directory(directory)
+        metadata = f"version: 0\ntopic_id: {encode_uuid(topic_id)}".encode()
+        write_atomically(self._files, directory / PARTITION_METADATA_FILE_NAME, metadata)
+        self._files.sync_directory(self.path)
+        log = Log.open(directory, config, files=self._files)
+        log.flush()
+        return log
+
+    def open_log(self, partition: TopicPartition, *, config: LogConfig) -> Log:
+        """Open the log of a partition that has a folder.
+
+        Raises:
+            StorageError: it is damaged, or cannot be read.
+        """
+        directory = self.path / partition_directory_name(partition)
+        try:
+            return Log.open(directory, config, files=self._files)
+        except OSError as error:
+            raise StorageError(f"cannot open {directory}: {error.strerror}") from error
+
+    def remove_log(self, partition: TopicPartition) -> None:
+        """Remove a partition's folder, its log closed before.
+
+        1. Rename it to a name no partition has, and sync: from here on it is gone.  2. Remove files and folder.
+        """
+        source = self.path / partition_directory_name(partition)
+        doomed = self.path / f"{partition_directory_name(partition)[:200]}.{uuid.uuid4().hex}{DELETED_SUFFIX}"
+        if self._files.exists(source):
+            self._files.rename(source, doomed)
+            self._files.sync_directory(self.path)
+            self._remove(doomed)
+
+    def close(self) -> None:
+        """Let another broker have the directory."""
+        os.close(self._lock)
+
+    def _finish_removals(self) -> None:
+        for name in self._files.names(self.path):
+            if name.endswith(DELETED_SUFFIX):
+                self._remove(self.path / name)
+
+    def _remove(self, directory: Path) -> None:
+        for name in self._files.names(directory):
+            self._files.remove(directory / name)
+        self._files.remove_directory(directory)
+
+
+def _make(files: Files, path: Path) -> None:
+    try:
+        files.make_directory(path)
+        files.sync_directory(path.parent)
+    except FileExistsError as error:
+        if not path.is_dir():
+            raise DirectoryUnusableError(path, "it is not a directory") from error
+    except OSError as error:
+        raise DirectoryUnusableError(path, f"cannot be made: {error.strerror}") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise DirectoryUnusableError(path, "it is not writable")
+
+
+def _lock(path: Path) -> int:
+    """Take both kinds of lock: Kafka's is fcntl's, and only flock keeps a second broker of this process out."""
+    try:
+        lock = os.open(path / LOCK_FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise DirectoryUnusableError(path, error.strerror or str(error)) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if error.errno in {errno.EACCES, errno.EAGAIN}:
+            raise DirectoryInUseError(path) from error
+        raise DirectoryUnusableError(path, f"cannot be locked: {error.strerror}") from error
+    return lock
+
+
+def _read_or_write_identity(files: Files, path: Path, node_id: int) -> DirectoryIdentity:
+    target = path / META_PROPERTIES_FILE_NAME
+    if not files.exists(target):
+        identity = DirectoryIdentity(cluster_id=encode_uuid(uuid.uuid4()), node_id=node_id)
+        lines = (
+            "#",
+            f"cluster.id={identity.cluster_id}",
+            f"directory.id={encode_uuid(uuid.uuid4())}",
+            f"node.id={node_id}",
+            "version=1",
+            "",
+        )
+        write_atomically(files, target, "\n".join(lines).encode())
+        return identity
+    text = read_whole(files, target, max_bytes=_SMALL_FILE_BYTES).decode(errors="replace")
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    if values.get("version") != "1" or "cluster.id" not in values:
+        raise DirectoryUnusableError(path, f"{META_PROPERTIES_FILE_NAME} is damaged or of an unknown version")
+    with suppress(ValueError):
+        return DirectoryIdentity(cluster_id=values["cluster.id"], node_id=int(values.get("node.id", node_id)))
+    raise DirectoryUnusableError(path, f"{META_PROPERTIES_FILE_NAME} names the node {values['node.id']!r}")

@@ -1,0 +1,196 @@
+"""The one seam to the file system: everything the log does to a disk goes through ``Files`` and ``File``.
+
+A test's file system can drop what was not synced, tear it, or fail the n-th call; this one is the real thing.
+Blocking calls, never memory-mapped: a mapped file that is cut short kills the process with SIGBUS.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from gomq_storage.batch import Buffer
+
+
+class File(Protocol):
+    """One open file, read and written at given positions."""
+
+    @property
+    def path(self) -> Path:
+        """Where the file was when it was opened."""
+
+    def size(self) -> int:
+        """Bytes in the file."""
+
+    def read(self, position: int, size: int) -> bytes:
+        """Read up to ``size`` bytes; fewer only where the file ends."""
+
+    def write(self, position: int, parts: Sequence[Buffer]) -> None:
+        """Write all parts one behind the other, or raise ``OSError`` with any number of them written."""
+
+    def truncate(self, size: int) -> None:
+        """Cut the file, or fill it with zeros, to a size."""
+
+    def sync(self) -> None:
+        """Return once everything written is on the device."""
+
+    def duplicate_descriptor(self) -> int:
+        """Return a descriptor of its own for the same file, which the caller closes."""
+
+    def close(self) -> None:
+        """Let go of the file; nothing is synced."""
+
+
+class Files(Protocol):
+    """What the log asks of a file system."""
+
+    def open(self, path: Path, *, create: bool = False) -> File:
+        """Open a file to read and write; ``create`` makes it where it is missing."""
+
+    def names(self, directory: Path) -> list[str]:
+        """List a directory's entries, sorted."""
+
+    def exists(self, path: Path) -> bool:
+        """Whether anything has that name."""
+
+    def make_directory(self, path: Path) -> None:
+        """Make a directory whose parent exists; it must not be there."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Rename, replacing a file that has the target's name."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+
+    def remove_directory(self, path: Path) -> None:
+        """Remove an empty directory."""
+
+    def sync_directory(self, path: Path) -> None:
+        """Return once the names in a directory are on the device."""
+
+
+class OsFile:
+    """A file of the operating system. Several threads may use it at once, except to close it."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+
+    @property
+    def path(self) -> Path:
+        """Where the file was when it was opened."""
+        return self._path
+
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self._descriptor).st_size
+
+    def read(self, position: int, size: int) -> bytes:
+        """Read up to ``size`` bytes; fewer only where the file ends."""
+        data = os.pread(self._descriptor, size, position)
+        if len(data) == size or not data:
+            return data
+        parts = [data]
+        left = size - len(data)
+        while left and (data := os.pread(self._descriptor, left, position + size - left)):
+            parts.append(data)
+            left -= len(data)
+        return b"".join(parts)
+
+    def write(self, position: int, parts: Sequence[Buffer]) -> None:
+        """Write all parts one behind the other, or raise ``OSError`` with any number of them written."""
+        size = sum(map(len, parts))
+        written = os.pwritev(self._descriptor, parts, position)
+        while written < size:  # a signal, or a disk that is nearly full: the next call tells which
+            rest = memoryview(b"".join(parts))[written:]
+            written += os.pwrite(self._descriptor, rest, position + written)
+
+    def truncate(self, size: int) -> None:
+        """Cut the file, or fill it with zeros, to a size."""
+        os.ftruncate(self._descriptor, size)
+
+    def sync(self) -> None:
+        """Return once everything written is on the device."""
+        os.fdatasync(self._descriptor)
+
+    def duplicate_descriptor(self) -> int:
+        """Return a descriptor of its own for the same file, which the caller closes."""
+        return os.dup(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of the file; nothing is synced."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+class OsFiles:
+    """The file system of the operating system."""
+
+    def open(self, path: Path, *, create: bool = False) -> OsFile:
+        """Open a file to read and write; ``create`` makes it where it is missing."""
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        return OsFile(path, os.open(path, flags, 0o644))
+
+    def names(self, directory: Path) -> list[str]:
+        """List a directory's entries, sorted."""
+        return sorted(os.listdir(directory))
+
+    def exists(self, path: Path) -> bool:
+        """Whether anything has that name."""
+        return os.path.lexists(path)
+
+    def make_directory(self, path: Path) -> None:
+        """Make a directory whose parent exists; it must not be there."""
+        os.mkdir(path, 0o755)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Rename, replacing a file that has the target's name."""
+        os.rename(source, target)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+        os.unlink(path)
+
+    def remove_directory(self, path: Path) -> None:
+        """Remove an empty directory."""
+        os.rmdir(path)
+
+    def sync_directory(self, path: Path) -> None:
+        """Return once the names in a directory are on the device."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_atomically(files: Files, path: Path, content: bytes) -> None:
+    """Replace a small file so that a crash leaves the old content or the new, never a mixture.
+
+    1. Write and sync ``<name>.tmp``.  2. Rename it over the file.  3. Sync the directory.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    file = files.open(temporary, create=True)
+    try:
+        file.truncate(0)
+        file.write(0, [content])
+        file.sync()
+    except OSError:
+        with suppress(OSError):
+            files.remove(temporary)
+        raise
+    finally:
+        file.close()
+    files.rename(temporary, path)
+    files.sync_directory(path.parent)
+
+
+def read_whole(files: Files, path: Path, *, max_bytes: int) -> bytes:
+    """Read a small file, at most ``max_bytes`` of it."""
+    file = files.open(path)
+    try:
+        return file.read(0, max_bytes)
+    finally:
+        file.close()

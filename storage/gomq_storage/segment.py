@@ -1,0 +1,193 @@
+"""One segment: a ``.log`` file and its two indexes. Append, find, seal. Kafka: ``LogSegment``."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from gomq_storage.batch import HEADER_SIZE, NO_TIMESTAMP, STAMP_SIZE, BatchHeader, Buffer, read_header, stamp
+from gomq_storage.config import LogConfig
+from gomq_storage.errors import CorruptBatchError
+from gomq_storage.files import File, Files
+from gomq_storage.layout import LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, segment_file_name
+from gomq_storage.offset_index import OffsetIndex, OffsetPosition
+from gomq_storage.record import decode_batch
+from gomq_storage.time_index import TimeIndex, TimestampOffset
+
+_SCAN_BYTES: Final = 8 << 10
+"""Bytes read at once while headers are looked for: two index intervals."""
+
+
+class Segment:
+    """The part of a log from ``base_offset`` to the next segment's.
+
+    One thread appends; others may read and sync meanwhile. ``size`` grows only once a batch is written whole.
+    """
+
+    def __init__(self, *, base_offset: int, log: File, offset_index: OffsetIndex, time_index: TimeIndex) -> None:
+        self.base_offset = base_offset
+        self.size = log.size()
+        self.offset_index = offset_index
+        self.time_index = time_index
+        self.largest = time_index.last
+        """The largest timestamp so far and the offset that brought it."""
+        self._log = log
+        self._bytes_since_index_entry = 0
+
+    @classmethod
+    def open(cls, files: Files, directory: Path, base_offset: int, *, create: bool = False) -> "Segment":
+        """Open a segment's three files; missing index files are made empty."""
+        opened: list[File] = []
+        try:
+            for suffix in (LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX):
+                path = directory / segment_file_name(base_offset, suffix)
+                opened.append(files.open(path, create=create or suffix != LOG_SUFFIX))
+            return cls(
+                base_offset=base_offset,
+                log=opened[0],
+                offset_index=OffsetIndex(opened[1], base_offset),
+                time_index=TimeIndex(opened[2], base_offset),
+            )
+        except OSError:
+            for file in opened:
+                file.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """The log file."""
+        return self._log.path
+
+    def append(
+        self, batch: Buffer, header: BatchHeader, *, base_offset: int, leader_epoch: int, config: LogConfig
+    ) -> None:
+        """Write a checked batch behind the last one, its base offset and leader epoch stamped.
+
+        Raises:
+            OSError: nothing was appended; what was written of the batch is cut off again.
+        """
+        position = self.size
+        body = memoryview(batch)[STAMP_SIZE : header.size]
+        try:
+            self._log.write(position, [stamp(header, base_offset=base_offset, leader_epoch=leader_epoch), body])
+        except OSError:
+            # Where even this fails, the next batch is written at the same position, and recovery cuts what is left.
+            with suppress(OSError):
+                self._log.truncate(position)
+            raise
+        self.note(header._replace(base_offset=base_offset), position, config=config)
+
+    def note(self, header: BatchHeader, position: int, *, config: LogConfig) -> None:
+        """Take account of a batch that is in the log file: size, largest timestamp, index entries."""
+        if header.max_timestamp > self.largest.timestamp:
+            self.largest = TimestampOffset(header.max_timestamp, header.last_offset)
+        if self._bytes_since_index_entry > config.index_interval_bytes:
+            self.offset_index.append(header.last_offset, position)
+            self.time_index.append_if_larger(self.largest)
+            self._bytes_since_index_entry = 0
+        self._bytes_since_index_entry += header.size
+        self.size = position + header.size
+
+    def seal(self) -> None:
+        """Complete the time index: the segment takes no more batches, or its log is being closed."""
+        self.time_index.append_if_larger(self.largest)
+
+    def find(self, offset: int) -> tuple[OffsetPosition, int] | None:
+        """Find the batch that holds an offset, or else the first one behind it.
+
+        Returns:
+            the batch's base offset and position, and its size; None where all batches lie before the offset.
+        """
+        start = self.offset_index.look_up(offset).position
+        if start >= self.size:
+            start = 0  # the index is of another file
+        try:
+            return self._scan_for(offset, start)
+        except CorruptBatchError:
+            if start == 0:
+                raise
+            return self._scan_for(offset, 0)  # the index was wrong, not the log
+
+    def _scan_for(self, offset: int, start: int) -> tuple[OffsetPosition, int] | None:
+        for position, header in self.headers(start):
+            if header.base_offset > offset and position == start > 0:
+                raise CorruptBatchError(f"index entry of offset {offset} points behind it", position=position)
+            if header.last_offset >= offset:
+                return OffsetPosition(header.base_offset, position), header.size
+        return None
+
+    def headers(self, start: int = 0) -> Iterator[tuple[int, BatchHeader]]:
+        """Yield position and header of the batches from a position on, without reading their records.
+
+        Raises:
+            CorruptBatchError: there is no batch where one should start.
+        """
+        end = self.size
+        chunk, chunk_start = b"", start
+        position = start
+        while position < end:
+            if position + HEADER_SIZE > chunk_start + len(chunk):
+                chunk, chunk_start = self._log.read(position, min(_SCAN_BYTES, end - position)), position
+            try:
+                header = read_header(chunk, position - chunk_start)
+            except CorruptBatchError as error:
+                raise CorruptBatchError(error.reason, position=position, path=self.path) from error
+            if position + header.size > end:
+                raise CorruptBatchError("the batch is longer than the file", position=position, path=self.path)
+            yield position, header
+            position += header.size
+
+    def find_timestamp(self, timestamp: int) -> TimestampOffset | None:
+        """Find the first record at or after a timestamp, or None where all are earlier.
+
+        Raises:
+            CorruptBatchError: a batch that had to be opened is damaged.
+        """
+        if self.largest.timestamp < timestamp:
+            return None
+        offset = self.time_index.look_up(timestamp).offset
+        for position, header in self.headers(self.offset_index.look_up(offset).position):
+            if header.max_timestamp < timestamp:
+                continue
+            for record in decode_batch(self.read(position, header.size), header):
+                if record.timestamp >= timestamp:
+                    return TimestampOffset(record.timestamp, record.offset)
+        return None
+
+    def next_offset(self) -> int:
+        """Work out the offset behind the last batch, from the last index entry on."""
+        following = self.base_offset
+        for _, header in self.headers(self.offset_index.last.position):
+            following = header.next_offset
+        return following
+
+    def read(self, position: int, size: int) -> bytes:
+        """Read a part of the log file."""
+        return self._log.read(position, size)
+
+    def truncate(self, size: int) -> None:
+        """Cut the log file; the indexes must be rebuilt."""
+        self._log.truncate(size)
+        self._log.sync()
+        self.size = size
+
+    def clear_indexes(self) -> None:
+        """Forget what the indexes hold, so that ``note`` can fill them anew."""
+        self.offset_index.clear()
+        self.time_index.clear()
+        self.largest = TimestampOffset(NO_TIMESTAMP, self.base_offset)
+        self._bytes_since_index_entry = 0
+
+    def sync(self) -> None:
+        """Return once the log file is on the device; the indexes can be rebuilt from it."""
+        self._log.sync()
+
+    def duplicate_descriptor(self) -> int:
+        """Return a descriptor of the log file that stays good when the segment is closed; the caller closes it."""
+        return self._log.duplicate_descriptor()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._log.close()
+        self.offset_index.close()
+        self.time_index.close()

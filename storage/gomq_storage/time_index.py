@@ -1,0 +1,67 @@
+"""The sparse index of a segment from timestamps to offsets. Kafka: ``TimeIndex``.
+
+    int64   the largest timestamp so far, ms since the epoch
+    uint32  last offset of the batch that brought it, less the segment's base offset
+
+Timestamps ascend strictly: a batch that brings no larger one adds no entry. The last entry, added when the segment
+is sealed or closed, holds the largest timestamp of all. As disposable as the offset index.
+"""
+
+from bisect import bisect_right
+from struct import Struct
+from typing import Final, NamedTuple
+
+from gomq_storage.batch import NO_TIMESTAMP
+from gomq_storage.entries import EntryFile
+from gomq_storage.files import File
+
+ENTRY: Final = Struct(">qI")
+
+
+class TimestampOffset(NamedTuple):
+    """A timestamp and the offset it belongs to."""
+
+    timestamp: int
+    offset: int
+
+
+class TimeIndex:
+    """The ``.timeindex`` file of the segment that starts at ``base_offset``."""
+
+    def __init__(self, file: File, base_offset: int) -> None:
+        self._entries = EntryFile(file, ENTRY)
+        self._base_offset = base_offset
+        self._last = self._at(len(self._entries) - 1)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def last(self) -> TimestampOffset:
+        """The last entry; no timestamp at the segment's start where there is none."""
+        return self._last
+
+    def append_if_larger(self, entry: TimestampOffset) -> None:
+        """Add an entry unless its timestamp is no larger than the last one's."""
+        if entry.timestamp > self._last.timestamp:
+            self._entries.append(entry.timestamp, entry.offset - self._base_offset)
+            self._last = entry
+
+    def look_up(self, timestamp: int) -> TimestampOffset:
+        """Find the last entry at or below a timestamp; no timestamp at the segment's start where there is none."""
+        return self._at(bisect_right(self._entries, timestamp, key=lambda entry: entry[0]) - 1)
+
+    def clear(self) -> None:
+        """Forget all entries."""
+        self._entries.clear()
+        self._last = self._at(-1)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._entries.close()
+
+    def _at(self, slot: int) -> TimestampOffset:
+        if slot < 0:
+            return TimestampOffset(NO_TIMESTAMP, self._base_offset)
+        timestamp, relative = self._entries[slot]
+        return TimestampOffset(timestamp, self._base_offset + relative)
