@@ -3,13 +3,13 @@
 A broker answers with a number; ``error_for`` makes the class that bears its name in Kafka.
 """
 
-from typing import ClassVar
+from typing import Final
 
 
 class GomqError(Exception):
     """Base of all of them."""
 
-    retriable: ClassVar[bool] = False
+    retriable: bool = False
     """Whether doing the same again, later, may succeed."""
 
 
@@ -51,6 +51,13 @@ class UnsupportedVersionError(GomqError):
     """The broker and this client have no version of a request in common."""
 
 
+class ClosedError(GomqError):
+    """A producer, consumer or admin was used outside of its ``async with`` block."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the {what} is not open: use it inside of `async with {what.capitalize()}(...)`")
+
+
 class DeliveryFailedError(GomqError):
     """Messages that were not acknowledged before the delivery timeout; some may have been stored."""
 
@@ -70,6 +77,11 @@ class BrokerError(GomqError):
         super().__init__(message)
         if code is not None:
             self.code = code
+            self.retriable = code in _RETRIABLE_CODES
+
+
+_RETRIABLE_CODES: Final = frozenset({2, 5, 6, 7, 8, 9, 13, 14, 15, 16, 19, 20, 41, 51, 56, 74, 75, 78, 89})
+"""Kafka's ``RetriableException`` codes, as far as they have no class of their own here."""
 
 
 class OffsetOutOfRangeError(BrokerError):

@@ -7,7 +7,7 @@ methods. Whoever calls handles ``OSError``: it means that the connection is gone
 import errno
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -18,6 +18,7 @@ from gomq_storage.batch import Buffer
 _MAX_PARTS: Final = 512
 """Parts for one ``sendmsg``; the kernel takes 1024."""
 _MAX_SENDFILE_BYTES: Final = 1 << 20
+_MORE: Final = getattr(socket, "MSG_MORE", 0)  # Linux has it; elsewhere it is only an optimisation less
 
 
 class PlainTransport:
@@ -31,6 +32,16 @@ class PlainTransport:
         self._socket = connected
         self._closed = False
 
+    @property
+    def peer(self) -> str:
+        """The other side's address, for logs."""
+        return _name(self._socket.getpeername)
+
+    @property
+    def local_host(self) -> str:
+        """The address by which the other side reached this one."""
+        return _name(self._socket.getsockname).rpartition(":")[0]
+
     async def receive_into(self, space: memoryview) -> int:
         """Receive some bytes into the space and return how many; 0 when the peer sends no more."""
         while True:
@@ -39,28 +50,36 @@ class PlainTransport:
             except BlockingIOError:
                 await anyio.wait_readable(self._socket)
 
-    async def send(self, parts: Sequence[Buffer]) -> None:
-        """Send all the parts, in order."""
+    async def send(self, parts: Sequence[Buffer], *, more: bool = False) -> None:
+        """Send all the parts, in order.
+
+        Args:
+            parts: what to send.
+            more: something follows at once; the kernel may put both into one packet.
+        """
+        flags = _MORE if more else 0
         for first in range(0, len(parts), _MAX_PARTS):
-            await self._send_some(parts[first : first + _MAX_PARTS])
+            await self._send_some(parts[first : first + _MAX_PARTS], flags)
 
-    async def _send_some(self, parts: Sequence[Buffer]) -> None:
+    def send_now(self, parts: Sequence[Buffer]) -> Sequence[Buffer]:
+        """Send what the kernel takes at once, and return what is left for ``send``."""
+        try:
+            sent = self._socket.sendmsg(parts[:_MAX_PARTS])
+        except BlockingIOError:
+            return parts
+        return () if sent == sum(map(len, parts)) else _behind(parts, sent)
+
+    async def _send_some(self, parts: Sequence[Buffer], flags: int) -> None:
         size = sum(map(len, parts))
-        sent = await self._try_send(parts)
+        sent = await self._try_send(parts, flags)
         while sent < size:
-            left: list[Buffer] = []
-            skip = sent
-            for part in parts:
-                if skip < len(part):
-                    left.append(memoryview(part)[skip:])
-                skip = max(0, skip - len(part))
-            parts, size = left, size - sent
-            sent = await self._try_send(parts)
+            parts, size = _behind(parts, sent), size - sent
+            sent = await self._try_send(parts, flags)
 
-    async def _try_send(self, parts: Sequence[Buffer]) -> int:
+    async def _try_send(self, parts: Sequence[Buffer], flags: int) -> int:
         while True:
             try:
-                return self._socket.sendmsg(parts)
+                return self._socket.sendmsg(parts, (), flags)
             except BlockingIOError:
                 await anyio.wait_writable(self._socket)
 
@@ -90,6 +109,24 @@ class PlainTransport:
             with suppress(OSError):
                 anyio.notify_closing(self._socket)
             self._socket.close()
+
+
+def _behind(parts: Sequence[Buffer], sent: int) -> list[Buffer]:
+    """Return what is left of the parts behind their first bytes."""
+    left: list[Buffer] = []
+    for part in parts:
+        if sent < len(part):
+            left.append(memoryview(part)[sent:] if sent else part)
+        sent = max(0, sent - len(part))
+    return left
+
+
+def _name(lookup: Callable[[], tuple[str, int]]) -> str:
+    try:
+        host, port = lookup()[:2]
+    except (OSError, ValueError):
+        return "unknown:0"
+    return f"{host}:{port}"
 
 
 async def connect(host: str, port: int) -> PlainTransport:

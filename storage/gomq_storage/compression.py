@@ -49,7 +49,7 @@ def compress(codec: Codec, data: bytes) -> bytes:
         case Codec.SNAPPY:
             return _compress_xerial(data)
         case Codec.LZ4:
-            return bytes(cramjam.lz4.compress(data))
+            return _compress_lz4(data)
         case Codec.ZSTD:
             return bytes(cramjam.zstd.compress(data))
 
@@ -89,6 +89,13 @@ def _decompress_growing(into: Callable[[bytes, bytearray], int], data: bytes, ma
             capacity = min(max_bytes, 4 * capacity)
         else:
             return bytes(memoryview(buffer)[:size])
+
+
+def _compress_lz4(data: bytes) -> bytes:
+    """Write a frame whose blocks stand alone: Kafka's Java clients and tools refuse linked ones."""
+    compressor = cramjam.lz4.Compressor(content_checksum=False, block_linked=False)
+    compressor.compress(data)
+    return bytes(compressor.finish())
 
 
 def _compress_xerial(data: bytes) -> bytes:

@@ -8,9 +8,13 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from gomq_storage.batch import Buffer
+
+_PROBE_BYTES: Final = 256 << 10
+"""How far apart the bytes are that tell whether a range is cached; the kernel reads ahead in steps of about this."""
+_LOAD_BYTES: Final = 1 << 20
 
 
 class File(Protocol):
@@ -163,6 +167,46 @@ class OsFiles:
         try:
             os.fsync(descriptor)
         finally:
+            os.close(descriptor)
+
+
+class FileRange:
+    """A part of a file with a descriptor of its own, to be sent to a socket; good even when the file is removed."""
+
+    __slots__ = ("descriptor", "position", "size")
+
+    def __init__(self, descriptor: int, position: int, size: int) -> None:
+        self.descriptor = descriptor
+        self.position = position
+        self.size = size
+
+    def is_cached(self) -> bool:
+        """Whether the page cache seems to hold it all, so that sending it does not wait for the device."""
+        probe = bytearray(1)
+        last = self.position + self.size - 1
+        try:
+            for position in (*range(self.position, last, _PROBE_BYTES), last):
+                os.preadv(self.descriptor, [probe], position, os.RWF_NOWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # a file system that cannot tell
+        return True
+
+    def load(self) -> None:
+        """Bring it into the page cache; waits for the device."""
+        position, end = self.position, self.position + self.size
+        while position < end and (data := os.pread(self.descriptor, min(_LOAD_BYTES, end - position), position)):
+            position += len(data)
+
+    def read(self) -> bytes:
+        """Read it."""
+        return os.pread(self.descriptor, self.size, self.position)
+
+    def close(self) -> None:
+        """Let go of the descriptor; once is enough, more do no harm."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
             os.close(descriptor)
 
 

@@ -1,8 +1,10 @@
 """A partition's log: append, read, roll, sync, close. Kafka: ``UnifiedLog`` and ``LocalLog``.
 
-One thread appends and reads: in the broker the event loop's. ``flush`` may run in another at the same time, and
-opening, closing and deleting, which wait for the device, should. Nothing is buffered in the process: an append
-that returned is in the page cache and survives the process; ``flush`` makes it survive the machine.
+One thread appends and reads: in the broker the event loop's. ``flush`` and the look-ups by time may run in others at
+the same time, and opening, closing and deleting, which wait for the device, should.
+
+Nothing is buffered in the process: an append that returned is in the page cache and survives the process; ``flush``
+makes it survive the machine.
 """
 
 import threading
@@ -14,7 +16,7 @@ from typing import NamedTuple
 from gomq_storage.batch import BatchHeader, Buffer, check_batch
 from gomq_storage.config import LogConfig
 from gomq_storage.errors import BatchTooLargeError, LogOfflineError, OffsetOutOfRangeError
-from gomq_storage.files import Files, OsFiles
+from gomq_storage.files import FileRange, Files, OsFiles
 from gomq_storage.recovery import RecoveryReport, recover
 from gomq_storage.rolling import ActiveSegment, roll_reason
 from gomq_storage.segment import Segment
@@ -50,6 +52,10 @@ class LogSlice(NamedTuple):
         """Read the bytes."""
         return self.segment.read(self.position, self.size)
 
+    def open_range(self) -> FileRange:
+        """Give the bytes a descriptor of their own, which the caller closes."""
+        return FileRange(self.segment.duplicate_descriptor(), self.position, self.size)
+
 
 class Log:
     """The log of one partition in one directory."""
@@ -74,7 +80,8 @@ class Log:
         self._synced = LogPosition(segments[0].base_offset, segments[0].base_offset, 0)
         self._new_names = True
         self._failure: str | None = None
-        self._flushing = threading.Lock()
+        self._closed = False
+        self._in_use = threading.Lock()  # a worker thread uses the files: they must not be closed
 
     @classmethod
     def open(cls, directory: Path, config: LogConfig | None = None, *, files: Files | None = None) -> "Log":
@@ -194,14 +201,18 @@ class Log:
         return LogSlice(segment, position, size) if size > 0 else None
 
     def find_timestamp(self, timestamp: int) -> TimestampOffset | None:
-        """Find the first record at or after a timestamp (ms), or None where all are earlier."""
-        for segment in self._segments:
-            if (found := segment.find_timestamp(timestamp)) is not None:
-                return found
+        """Find the first record at or after a timestamp (ms), or None where all are earlier.
+
+        It may run in a worker thread.
+        """
+        with self._in_use:
+            for segment in () if self._closed else self._segments:
+                if (found := segment.find_timestamp(timestamp)) is not None:
+                    return found
         return None
 
     def largest_timestamp(self) -> TimestampOffset | None:
-        """Find the record with the largest timestamp, or None in an empty log."""
+        """Find the record with the largest timestamp, or None in an empty log; may run in a worker thread."""
         largest = max((segment.largest for segment in self._segments), key=lambda entry: entry.timestamp)
         return self.find_timestamp(largest.timestamp) if self.log_end > self.log_start else None
 
@@ -212,7 +223,7 @@ class Log:
             LogOfflineError: a sync failed, now or before. It is never tried again: the kernel may have dropped
                 the data and would report success.
         """
-        with self._flushing:
+        with self._in_use:
             if self._failure is not None:
                 raise LogOfflineError(self.directory, self._failure)
             end, segments = self._end, self._segments
@@ -245,7 +256,8 @@ class Log:
 
     def abandon(self) -> None:
         """Let go of the files without syncing them."""
-        with self._flushing:
+        with self._in_use:
+            self._closed = True
             self._failure = self._failure or "closed"
             for segment in self._segments:
                 with suppress(OSError):
