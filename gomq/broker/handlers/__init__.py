@@ -1,0 +1,1 @@
+"""One file per API. Each opens with the versions it serves and what they differ in."""

@@ -1,0 +1,27 @@
+"""InitProducerId, versions 0-6.  v2 flexible; v3 an id the producer has had; v6 two-phase commit (KIP-939)."""
+
+from kio.schema.errors import ErrorCode
+
+from gomq.broker.context import Request, Result, State
+from gomq_storage.errors import StorageError
+
+
+async def handle(state: State, request: Request) -> Result:
+    """Hand out a producer id; transactions are not supported."""
+    if request.body.transactional_id is not None:
+        return _result(ErrorCode.invalid_request)
+    try:
+        return _result(ErrorCode.none, producer_id=await state.producer_ids.next_id(), producer_epoch=0)
+    except (OSError, StorageError):
+        return _result(ErrorCode.kafka_storage_error)
+
+
+def _result(error_code: ErrorCode, *, producer_id: int = -1, producer_epoch: int = -1) -> Result:
+    return {
+        "throttle_time": 0,
+        "error_code": error_code,
+        "producer_id": producer_id,
+        "producer_epoch": producer_epoch,
+        "ongoing_txn_producer_id": -1,
+        "ongoing_txn_producer_epoch": -1,
+    }

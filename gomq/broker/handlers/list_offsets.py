@@ -1,0 +1,79 @@
+"""ListOffsets, versions 1-11.  v2 isolation level; v4 leader epoch; v6 flexible; v7 largest timestamp; v8-v11 tiers.
+
+A record is looked for in a worker thread: it may have to be read from the device and decompressed. Nothing is kept
+in another tier, so the earliest local offset is the log's start and there is no latest tiered one.
+"""
+
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from anyio import to_thread
+from kio.schema.errors import ErrorCode
+
+from gomq.broker.context import Request, Result, State
+from gomq.broker.partition import LEADER_EPOCH, Partition
+from gomq_storage.errors import CorruptBatchError, StorageError
+
+LATEST: Final = -1
+EARLIEST: Final = -2
+LARGEST_TIMESTAMP: Final = -3
+EARLIEST_LOCAL: Final = -4
+LATEST_TIERED: Final = -5
+EARLIEST_PENDING_UPLOAD: Final = -6
+
+
+class _Found(NamedTuple):
+    error_code: int
+    offset: int = -1
+    timestamp: int = -1
+
+
+async def handle(state: State, request: Request) -> Result:
+    """Find the offsets that the request asks for, partition by partition."""
+    topics = []
+    for topic in request.body.topics:
+        partitions = []
+        for wanted in topic.partitions:
+            partition = state.topics.partition(topic.name, wanted.partition_index)
+            found = await _find(partition, wanted.timestamp, getattr(wanted, "current_leader_epoch", -1))
+            partitions.append(_result(wanted.partition_index, found))
+        topics.append({"name": topic.name, "partitions": partitions})
+    return {"throttle_time": 0, "topics": topics}
+
+
+async def _find(partition: Partition | None, timestamp: int, leader_epoch: int) -> _Found:
+    if partition is None:
+        return _Found(ErrorCode.unknown_topic_or_partition)
+    if leader_epoch > LEADER_EPOCH:
+        return _Found(ErrorCode.unknown_leader_epoch)
+    try:
+        return await _look_up(partition, timestamp)
+    except CorruptBatchError:
+        return _Found(ErrorCode.corrupt_message)
+    except (OSError, StorageError):
+        return _Found(ErrorCode.kafka_storage_error)
+
+
+async def _look_up(partition: Partition, timestamp: int) -> _Found:
+    if timestamp == LATEST:
+        return _Found(0, partition.high_watermark)
+    if timestamp in {EARLIEST, EARLIEST_LOCAL}:
+        return _Found(0, partition.log.log_start)
+    if timestamp in {LATEST_TIERED, EARLIEST_PENDING_UPLOAD}:
+        return _Found(0)
+    log = partition.log
+    find = log.largest_timestamp if timestamp == LARGEST_TIMESTAMP else partial(log.find_timestamp, timestamp)
+    found = await to_thread.run_sync(find)
+    if found is None or found.offset >= partition.high_watermark:
+        return _Found(0)
+    return _Found(0, found.offset, found.timestamp)
+
+
+def _result(index: int, found: _Found) -> dict[str, Any]:
+    return {
+        "partition_index": index,
+        "error_code": found.error_code,
+        "timestamp": found.timestamp,
+        "offset": found.offset,
+        "leader_epoch": LEADER_EPOCH if found.offset >= 0 else -1,
+    }

@@ -1,0 +1,68 @@
+"""What the broker must remember, as a log: keyed records in the internal topic ``__gomq_metadata``.
+
+    key  topic/<name>   value  {"id": "<uuid>", "partitions": 1, "configs": {"segment.bytes": "1048576"}}
+    key  producer-ids   value  {"next": 1000}      ids below were handed out, or may have been
+
+Keys and values are UTF-8, values JSON; a null value takes its key back. The broker rebuilds its state by replaying
+the log from offset 0. A change counts once its record is on the device.
+"""
+
+import json
+import time
+from typing import Any, Final
+
+import anyio
+from anyio import to_thread
+
+from gomq_storage.batch import walk
+from gomq_storage.log import Log
+from gomq_storage.record import NewRecord, decode_batch, encode_batch
+
+TOPIC_NAME: Final = "__gomq_metadata"
+_READ_BYTES: Final = 1 << 20
+
+
+class MetadataLog:
+    """The keyed state, in memory and in the log."""
+
+    def __init__(self, log: Log) -> None:
+        self.values = _replay(log)
+        """The state as it is on the device."""
+        self._log = log
+        self._one_at_a_time = anyio.Lock()
+
+    async def put(self, key: str, value: dict[str, Any] | None) -> None:
+        """Set a key, or take it back with None; returns once that is on the device.
+
+        Raises:
+            StorageError: it could not be written; the state is as before.
+        """
+        raw = None if value is None else json.dumps(value, sort_keys=True).encode()
+        batch = encode_batch([NewRecord(raw, key.encode())], now_ms=time.time_ns() // 1_000_000)
+        async with self._one_at_a_time:
+            self._log.append(batch)
+            await to_thread.run_sync(self._log.flush)
+            if value is None:
+                self.values.pop(key, None)
+            else:
+                self.values[key] = value
+
+    def take_log(self) -> Log:
+        """Give up the log, so that the caller can close it."""
+        return self._log
+
+
+def _replay(log: Log) -> dict[str, dict[str, Any]]:
+    values: dict[str, dict[str, Any]] = {}
+    offset = log.log_start
+    while (found := log.read(offset, max_bytes=_READ_BYTES)) is not None:
+        data = found.read()
+        for position, header in walk(data):
+            for record in decode_batch(memoryview(data)[position:], header):
+                key = (record.key or b"").decode()
+                if record.value is None:
+                    values.pop(key, None)
+                else:
+                    values[key] = json.loads(record.value)
+            offset = header.next_offset
+    return values

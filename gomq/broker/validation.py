@@ -1,0 +1,61 @@
+"""Whether a producer's batch may be appended: a decision over its header, no I/O. Kafka: ``LogValidator``.
+
+The records are not opened: what their producer compressed is stored and served as it is.
+"""
+
+from kio.schema.errors import ErrorCode
+
+from gomq_storage.batch import NO_PRODUCER_ID, BatchHeader, Buffer, check_batch
+from gomq_storage.compression import Codec
+from gomq_storage.errors import CorruptBatchError, UnsupportedCodecError, UnsupportedMagicError
+
+_ZSTD_SINCE_PRODUCE = 7
+
+
+class RejectedBatchError(Exception):
+    """The batch is not appended; the producer is told why."""
+
+    def __init__(self, error_code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.error_code = error_code
+        self.message = message
+
+
+def validate(records: Buffer | None, *, produce_version: int) -> BatchHeader:
+    """Check what a Produce request holds for one partition.
+
+    Raises:
+        RejectedBatchError: it is not exactly one good batch of format 2.
+    """
+    if not records:
+        raise RejectedBatchError(ErrorCode.invalid_record, "no record batch")
+    try:
+        header = check_batch(records)
+        codec = header.codec
+    except UnsupportedMagicError as error:
+        raise RejectedBatchError(ErrorCode.invalid_record, error.reason) from error
+    except UnsupportedCodecError as error:
+        raise RejectedBatchError(ErrorCode.unsupported_compression_type, error.reason) from error
+    except CorruptBatchError as error:
+        raise RejectedBatchError(ErrorCode.corrupt_message, error.reason) from error
+    if codec is Codec.ZSTD and produce_version < _ZSTD_SINCE_PRODUCE:
+        raise RejectedBatchError(ErrorCode.unsupported_compression_type, "zstd needs Produce version 7")
+    if (problem := _problem(header, len(records))) is not None:
+        raise RejectedBatchError(ErrorCode.invalid_record, problem)
+    if header.is_log_append_time:
+        raise RejectedBatchError(ErrorCode.invalid_timestamp, "only a broker sets log append time")
+    return header
+
+
+def _problem(header: BatchHeader, size: int) -> str | None:
+    if header.size != size:
+        return f"{size - header.size} bytes behind the batch; one batch is taken for each partition"
+    if header.record_count < 1 or header.record_count != header.last_offset_delta + 1:
+        return f"{header.record_count} records with a last offset delta of {header.last_offset_delta}"
+    if header.is_control:
+        return "a client may not write control batches"
+    if header.is_transactional:
+        return "transactions are not supported"
+    if header.producer_id != NO_PRODUCER_ID and header.base_sequence < 0:
+        return f"producer {header.producer_id} gave the sequence number {header.base_sequence}"
+    return None
