@@ -1,0 +1,102 @@
+"""Messages as producers hand them over and consumers get them.
+
+Timestamps are whole milliseconds since the epoch, as Kafka stores them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, TypeAlias
+
+from gomq_storage.record import Headers
+
+HeadersInput: TypeAlias = Mapping[str, bytes | None] | Iterable[tuple[str, bytes | None]]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Message(NamedTuple):
+    """One message of a topic, as a consumer gets it."""
+
+    topic: str
+    partition: int
+    offset: int
+    """Its number within the partition; numbers may be missing."""
+    timestamp: int
+    """Milliseconds since the epoch, -1 for none."""
+    key: bytes | None
+    value: bytes | None
+    """None is a tombstone: in a compacted topic it removes the key."""
+    headers: Headers
+    """Pairs of name and value in their order; a name may come more than once."""
+
+    @property
+    def time(self) -> datetime | None:
+        """The timestamp as an aware datetime, or None when there is none."""
+        return None if self.timestamp < 0 else _EPOCH + timedelta(milliseconds=self.timestamp)
+
+
+class NewMessage(NamedTuple):
+    """One message to be published by ``publish_many``, with what a plain value lacks."""
+
+    value: bytes | None
+    key: bytes | None = None
+    headers: HeadersInput = ()
+    partition: int | None = None
+    """None: by the key, or any."""
+    timestamp: int | None = None
+    """Milliseconds since the epoch; None takes the current time."""
+
+
+class Batch(NamedTuple):
+    """Consecutive messages of one partition."""
+
+    topic: str
+    partition: int
+    messages: list[Message]
+    """At least one, by rising offsets."""
+
+
+class Receipt(NamedTuple):
+    """Where a message was stored."""
+
+    topic: str
+    partition: int
+    offset: int
+    """-1 with ``acks=0``, where the broker does not tell."""
+    timestamp: int
+    """Milliseconds since the epoch, as stored: the broker may have put its own."""
+
+
+class OffsetRange(NamedTuple):
+    """Offsets in one partition, both ends included; messages of others may lie between."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What ``publish_many`` stored."""
+
+    topic: str
+    count: int
+    """How many messages were acknowledged: all."""
+    offsets: dict[int, OffsetRange]
+    """Where, by partition; empty with ``acks=0``, where the broker does not tell."""
+
+
+def normalize_headers(headers: HeadersInput) -> Headers:
+    """Make pairs of headers in any form they are taken in."""
+    if not headers:
+        return ()
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return tuple((name, value) for name, value in pairs)
+
+
+def checked(data: bytes | None, what: str) -> bytes | None:
+    """Take bytes, or what can be copied to bytes; refuse text, which has no encoding of its own."""
+    if data is None or type(data) is bytes:
+        return data
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(f"a message's {what} is bytes or None, not {type(data).__name__}")

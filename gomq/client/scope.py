@@ -1,0 +1,68 @@
+"""``async with``: one task group for all tasks of a client, so that none outlives it and none dies silently."""
+
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+
+class Scope:
+    """What Producer, Consumer and Admin share: everything they start ends with their block.
+
+    A task that fails cancels the block, and its error is what the block raises: by itself, not in a group of one.
+    """
+
+    def __init__(self) -> None:
+        self._group: TaskGroup | None = None
+
+    async def _open(self, group: TaskGroup) -> None:
+        """Make the client ready; when this raises, the block is not entered and nothing is left open."""
+        raise NotImplementedError
+
+    async def _flush(self) -> None:
+        """Finish what is under way; only called where the block ends well."""
+
+    def _close(self) -> None:
+        """Let go of everything, at once."""
+
+    async def __aenter__(self) -> Self:
+        if self._group is not None:
+            raise RuntimeError(f"a {type(self).__name__} can be entered once; make a new one")
+        self._group = anyio.create_task_group()
+        await self._group.__aenter__()
+        try:
+            await self._open(self._group)
+        except BaseException as error:
+            await self._leave(self._group, error)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        assert self._group is not None
+        if error is None:
+            try:
+                await self._flush()
+            except BaseException as failure:
+                if await self._leave(self._group, failure):
+                    return True
+                raise
+        return await self._leave(self._group, error)
+
+    async def _leave(self, group: TaskGroup, error: BaseException | None) -> bool:
+        """End all tasks; return whether the error was the group's own cancellation, and raise what a task raised."""
+        self._close()
+        group.cancel_scope.cancel()
+        try:
+            return bool(
+                await group.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
+            )
+        except BaseExceptionGroup as failures:
+            failure: BaseException = failures
+            while failure is not error and isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+                failure = failure.exceptions[0]
+            if failure is error:
+                return False
+            raise failure from failure.__cause__
