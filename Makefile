@@ -34,6 +34,18 @@ format: $(VENV)/.dev  ## rewrite the code the way `make check` wants it
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+# An environment of its own: where Hypothesis is installed kio imports it, and a user's broker does not pay for that.
+.venv-bench/.bench: pyproject.toml
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+bench: .venv-bench/.bench  ## measure broker and client beside their peers, 5 minutes; ARGS=--quick for less, ARGS=--help
+	@.venv-bench/bin/python -m benchmarks $(ARGS)
+
+interop-kafka:  ## fetch Apache Kafka's jars for the tests that compare with it, where java and mvn are
+	@tests/interop/fetch-kafka
+
 soak: $(VENV)/.dev  ## the long tests: crash loops and large logs
 	@$(BIN)/python -m pytest -q -m soak --timeout 1800
 

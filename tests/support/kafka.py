@@ -1,0 +1,135 @@
+"""A real Apache Kafka: its dump tool, and a broker of its own, from the jars that `make interop-kafka` fetches."""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+JARS = REPOSITORY / ".interop" / "kafka" / "libs"
+READY_SECONDS = 60
+STOP_SECONDS = 20
+_CLUSTER_ID = "R29NUSBpbnRlcm9wIHRlc3"
+_JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8")
+
+
+def require_kafka() -> None:
+    """Skip the test where there is no Java, or no Kafka."""
+    if shutil.which("java") is None:
+        pytest.skip("no java on this machine")
+    if not any(JARS.glob("kafka_*.jar")):
+        pytest.skip("no Apache Kafka: `make interop-kafka` did not or could not fetch it")
+
+
+def java(main_class: str, *arguments: str, heap: str = "256m") -> list[str]:
+    """Make the command that runs one of Kafka's programs."""
+    return ["java", f"-Xmx{heap}", *_JAVA_OPTIONS, "-cp", f"{JARS}/*", main_class, *arguments]
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """What Kafka's dump tool printed."""
+
+    exit_code: int
+    stdout: bytes
+    complaints: list[str]
+    """Lines of its stderr, without those of its logging library."""
+
+
+def dump_log_segments(paths: Iterable[str | Path], *, records: bool = False) -> Dump:
+    """Run Kafka's DumpLogSegments over files."""
+    options = ["--print-data-log"] if records else []
+    command = java("org.apache.kafka.tools.DumpLogSegments", "--files", ",".join(map(str, paths)), *options)
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    lines = done.stderr.decode().splitlines()
+    return Dump(done.returncode, done.stdout, [line for line in lines if not line.startswith("SLF4J")])
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """A running broker, alone in its cluster."""
+
+    address: str
+    data: Path
+
+
+@contextmanager
+def run_kafka(directory: Path) -> Iterator[Kafka]:
+    """Run a broker in KRaft mode on free ports until the block ends; its data goes to ``directory``/data."""
+    data = directory / "data"
+    port, controller_port = _free_ports(2)
+    properties = directory / "server.properties"
+    properties.write_text(_server_properties(data, port, controller_port))
+    format_storage = java(
+        "kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", _CLUSTER_ID, "--config", str(properties)
+    )
+    subprocess.run(format_storage, check=True, capture_output=True, timeout=READY_SECONDS)
+    with (directory / "kafka.out").open("wb") as output:
+        process = subprocess.Popen(
+            java("kafka.Kafka", str(properties), heap="512m"), stdout=output, stderr=subprocess.STDOUT, cwd=directory
+        )
+        try:
+            _wait_until_it_listens(process, port, directory / "kafka.out")
+            yield Kafka(f"127.0.0.1:{port}", data)
+        finally:
+            process.kill()
+            process.wait(STOP_SECONDS)
+
+
+def _server_properties(data: Path, port: int, controller_port: int) -> str:
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "log.dirs": str(data),
+        "log.index.size.max.bytes": "65536",
+        "log.cleaner.backoff.ms": "100",
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "1",
+        "group.initial.rebalance.delay.ms": "0",
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _free_ports(count: int) -> list[int]:
+    """Find ports that nobody uses; Kafka cannot choose them itself.
+
+    They lie below those that systems give to outgoing connections, so that none of these takes one before Kafka does.
+    """
+    ports: list[int] = []
+    for port in random.sample(range(15_000, 30_000), 1000):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise RuntimeError("no free ports")
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    ended = "ended" if process.poll() is not None else f"does not listen after {READY_SECONDS} s"
+    raise RuntimeError(f"Kafka {ended}:{os.linesep}{output.read_text(errors='replace')[-4000:]}")
