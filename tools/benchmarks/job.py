@@ -1,0 +1,82 @@
+"""One piece of client work, done in a process of its own so that its CPU time and its garbage are its own.
+
+``run_job`` starts ``python -m benchmarks.worker`` with the job as JSON and reads the figures, JSON too, from its
+output.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, replace
+from statistics import quantiles
+from typing import Self
+
+from benchmarks.results import Figures, MeasurementError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a worker has to do."""
+
+    module: str
+    """Module of this package whose ``OPERATIONS`` has the operation."""
+    operation: str
+    address: str = ""
+    topic: str = ""
+    count: int = 0
+    """Messages to publish or to read; for latencies, the most samples to take."""
+    size: int = 100
+    """Bytes of one message's value."""
+    seconds: float = 0.0
+    """For latencies, when to stop; for reading, how long to go on starting over."""
+    backend: str = "asyncio"
+    """Event loop, for a client that has the choice."""
+
+    @property
+    def value(self) -> bytes:
+        """The value of every message."""
+        return b"x" * self.size
+
+    def at(self, address: str, topic: str) -> Self:
+        """Return the same job for this broker and topic."""
+        return replace(self, address=address, topic=topic)
+
+    def of(self, count: int) -> Self:
+        """Return the same job with so many messages."""
+        return replace(self, count=count)
+
+    def to(self, operation: str) -> Self:
+        """Return another job of the same module on the same messages."""
+        return replace(self, operation=operation)
+
+
+def run_job(job: Job, *, timeout_s: float) -> Figures:
+    """Do the job in a new process and return what it measured.
+
+    Raises:
+        MeasurementError: the worker failed, or took longer than the timeout and was killed.
+    """
+    command = [sys.executable, "-m", "benchmarks.worker", json.dumps(asdict(job))]
+    what = f"{job.module} {job.operation}"
+    try:
+        worker = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MeasurementError(f"{what} did not end within {timeout_s:g} s") from error
+    if worker.returncode != 0:
+        lines = worker.stderr.strip().splitlines() or ["no message"]
+        raise MeasurementError(f"{what} failed: {lines[-1]}")
+    figures: Figures = json.loads(worker.stdout)
+    return figures
+
+
+def rate(messages: int, size: int, elapsed_s: float) -> Figures:
+    """Return the figures of a transfer of so many messages of so many bytes."""
+    return {"messages_per_s": messages / elapsed_s, "mb_per_s": messages * size / elapsed_s / 1e6}
+
+
+def latency(samples_s: list[float]) -> Figures:
+    """Return the median and the 99th percentile, in milliseconds, of at least two latencies in seconds."""
+    cuts = quantiles(samples_s, n=100, method="inclusive")
+    return {"p50_ms": cuts[49] * 1e3, "p99_ms": cuts[98] * 1e3}

@@ -1,0 +1,121 @@
+"""The load generator for brokers: librdkafka's C functions, without a Python object per message.
+
+confluent-kafka tops out near 1.4 million messages/s in Python, below what the brokers do, so a comparison through it
+would compare the load generator with itself. The library inside its wheel does more when it is called directly:
+``rd_kafka_produce_batch`` takes an array of messages, ``rd_kafka_consume_callback`` hands each message to a C function.
+"""
+
+import ctypes
+import time
+from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int32, c_int64, c_size_t, c_void_p
+from typing import Any, ClassVar, Final
+
+from confluent_kafka import cimpl
+
+from benchmarks.client_confluent import CONSUMER, PRODUCER
+from benchmarks.job import Job, rate
+from benchmarks.results import Figures, MeasurementError
+
+_PRODUCER, _CONSUMER = 0, 1
+_BLOCK_WHEN_FULL: Final = 0x4
+_AT_ONCE: Final = 10_000
+_PATIENCE_MS: Final = 10_000
+
+
+class _Message(Structure):
+    """``rd_kafka_message_t``."""
+
+    _fields_: ClassVar[Any] = (
+        ("err", c_int),
+        ("topic", c_void_p),
+        ("partition", c_int32),
+        ("payload", c_char_p),
+        ("size", c_size_t),
+        ("key", c_void_p),
+        ("key_size", c_size_t),
+        ("offset", c_int64),
+        ("private", c_void_p),
+    )
+
+
+class _TopicPartition(Structure):
+    """The first fields of ``rd_kafka_topic_partition_t``."""
+
+    _fields_: ClassVar[Any] = (("topic", c_char_p), ("partition", c_int32), ("offset", c_int64))
+
+
+_library: Final = ctypes.CDLL(cimpl.__file__)  # the symbols of the library it is linked to are found through it
+for _name, _result, _arguments in (
+    ("conf_new", c_void_p, ()),
+    ("conf_set", c_int, (c_void_p, c_char_p, c_char_p, c_char_p, c_size_t)),
+    ("new", c_void_p, (c_int, c_void_p, c_char_p, c_size_t)),
+    ("topic_new", c_void_p, (c_void_p, c_char_p, c_void_p)),
+    ("produce_batch", c_int, (c_void_p, c_int32, c_int, c_void_p, c_int)),
+    ("flush", c_int, (c_void_p, c_int)),
+    ("consume_start", c_int, (c_void_p, c_int32, c_int64)),
+    ("consume_callback", c_int, (c_void_p, c_int32, c_int, c_void_p, c_void_p)),
+    ("consume_stop", c_int, (c_void_p, c_int32)),
+    ("position", c_int, (c_void_p, c_void_p)),
+    ("topic_partition_list_new", c_void_p, (c_int,)),
+    ("topic_partition_list_add", POINTER(_TopicPartition), (c_void_p, c_char_p, c_int32)),
+):
+    _function = getattr(_library, f"rd_kafka_{_name}")
+    _function.restype, _function.argtypes = _result, _arguments
+
+
+def produce(job: Job) -> Figures:
+    """Publish the messages and wait for every acknowledgement."""
+    handle = _client(_PRODUCER, {"bootstrap.servers": job.address, **PRODUCER})
+    topic = _library.rd_kafka_topic_new(handle, job.topic.encode(), None)
+    value = job.value  # not copied by the library, so it has to outlive the flush
+    messages = (_Message * _AT_ONCE)(*[_Message(payload=value, size=job.size) for _ in range(_AT_ONCE)])
+    started = time.perf_counter()
+    left = job.count
+    while left:
+        left -= _library.rd_kafka_produce_batch(topic, 0, _BLOCK_WHEN_FULL, byref(messages), min(left, _AT_ONCE))
+    if _library.rd_kafka_flush(handle, _PATIENCE_MS):
+        raise MeasurementError("messages were not acknowledged in time")
+    return rate(job.count, job.size, time.perf_counter() - started) | {"messages": job.count}
+
+
+def consume(job: Job) -> Figures:
+    """Read the topic from offset 0 to its end, again and again until the time is up."""
+    handle = _client(_CONSUMER, {"bootstrap.servers": job.address, **CONSUMER})
+    topic = _library.rd_kafka_topic_new(handle, job.topic.encode(), None)
+    partitions = _library.rd_kafka_topic_partition_list_new(1)
+    position = _library.rd_kafka_topic_partition_list_add(partitions, job.topic.encode(), 0)
+    started = time.perf_counter()
+    messages = 0
+    while messages == 0 or time.perf_counter() - started < job.seconds:
+        _library.rd_kafka_consume_start(topic, 0, 0)
+        served = 0
+        # What is served includes a few events that are no messages; where the reader stands is the truth, but it is
+        # the last pass's until the first message of this one.
+        while served < job.count or position.contents.offset < job.count:
+            events = _library.rd_kafka_consume_callback(topic, 0, _PATIENCE_MS, _DISCARD, None)
+            if events <= 0:
+                raise MeasurementError(f"nothing more after {served} messages")
+            served += events
+            _library.rd_kafka_position(handle, partitions)
+        _library.rd_kafka_consume_stop(topic, 0)
+        messages += job.count
+    return rate(messages, job.size, time.perf_counter() - started) | {"messages": messages}
+
+
+_DISCARD: Final = ctypes.cast(_library.rd_kafka_message_leader_epoch, c_void_p)
+"""A function that takes a message and does next to nothing, for a callback; its result is ignored."""
+
+
+def _client(kind: int, settings: dict[str, str | int]) -> int:
+    configuration = _library.rd_kafka_conf_new()
+    error = ctypes.create_string_buffer(512)
+    for name, value in settings.items():
+        if _library.rd_kafka_conf_set(configuration, name.encode(), str(value).encode(), error, len(error)):
+            raise MeasurementError(error.value.decode())
+    handle: int | None = _library.rd_kafka_new(kind, configuration, error, len(error))
+    if handle is None:
+        raise MeasurementError(error.value.decode())
+    return handle
+
+
+OPERATIONS: Final = {"produce": produce, "consume": consume}

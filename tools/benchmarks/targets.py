@@ -1,0 +1,80 @@
+"""The figures that GoMQ has to reach, and whether one run of the benchmark reached them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.compare_brokers import case
+from benchmarks.compare_clients import AIOKAFKA, CONSUME, GOMQ_ASYNCIO, GOMQ_TRIO, PRODUCE
+from benchmarks.compare_startup import STARTUP
+from benchmarks.contestants import GOMQ_NEVER, PEER
+from benchmarks.results import Results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A bound on a median, or on the ratio of two contenders' medians."""
+
+    what: str
+    case: str
+    figure: str
+    ours: str = GOMQ_NEVER
+    theirs: str | None = None
+    """Whom to divide by; None for a bound on the figure itself."""
+    at_least: float | None = None
+    at_most: float | None = None
+    unit: str = "times"
+
+    def measured(self, results: Results) -> float | None:
+        """Return the median or the ratio, or None when a side of it was not measured."""
+        ours = results.summary(self.case, self.ours, self.figure)
+        if ours is None or self.theirs is None:
+            return None if ours is None else ours.median
+        theirs = results.summary(self.case, self.theirs, self.figure)
+        return None if theirs is None or not theirs.median else ours.median / theirs.median
+
+    def reached(self, value: float) -> bool:
+        """Say whether a measured value is within the bound."""
+        if self.at_least is not None and value < self.at_least:
+            return False
+        return self.at_most is None or value <= self.at_most
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        word, limit = ("at least", self.at_least) if self.at_least is not None else ("at most", self.at_most)
+        return f"{word} {limit:g} {self.unit}"
+
+
+def _brokers(size: int, *, produce: float, consume: float, cpu: float) -> tuple[Target, ...]:
+    rate = "messages_per_s"
+    what = f"broker, {size}-byte messages, beside the peer:"
+    return (
+        Target(what=f"{what} produce rate", case=case(size, "produce"), figure=rate, theirs=PEER, at_least=produce),
+        Target(what=f"{what} consume rate", case=case(size, "consume"), figure=rate, theirs=PEER, at_least=consume),
+        Target(
+            what=f"{what} CPU, produce and consume",
+            case=case(size, "both"),
+            figure="cpu_s_per_million",
+            theirs=PEER,
+            at_most=cpu,
+        ),
+    )
+
+
+def _clients(what: str, case: str, at_least: float) -> tuple[Target, ...]:
+    return tuple(
+        Target(
+            what=f"{ours}: {what}", case=case, figure="messages_per_s", ours=ours, theirs=AIOKAFKA, at_least=at_least
+        )
+        for ours in (GOMQ_ASYNCIO, GOMQ_TRIO)
+    )
+
+
+TARGETS: Final = (
+    *_brokers(100, produce=1.0, consume=1.2, cpu=0.6),
+    *_brokers(1024, produce=1.5, consume=1.4, cpu=0.5),
+    *_clients("publish_many beside aiokafka's send", PRODUCE, 3.0),
+    *_clients("batches() beside aiokafka's getmany", CONSUME, 1.5),
+    Target(what="start to first answer", case=STARTUP, figure="start_s", at_most=0.5, unit="s"),
+    Target(what="resident memory when idle", case=STARTUP, figure="idle_mb", at_most=60, unit="MB"),
+)
