@@ -125,12 +125,12 @@ def record_fields(header: BatchHeader, record: "Record") -> Fields:
         "timestamp_type": timestamp_type(header),
         "sequence": sequence(header, record.offset - header.base_offset),
     }
-    _put_bytes(fields, "key", record.key)
-    _put_bytes(fields, "value", record.value)
+    put_bytes(fields, "key", record.key)
+    put_bytes(fields, "value", record.value)
     headers = fields["headers"] = []
     for name, value in record.headers:
         entry: Fields = {"name": name}
-        _put_bytes(entry, "value", value)
+        put_bytes(entry, "value", value)
         headers.append(entry)
     if header.is_control and (control := read_control(record.key, record.value)) is not None:
         fields["control"] = _control_fields(control)
@@ -146,7 +146,8 @@ def _control_fields(control: Control) -> Fields:
     return fields
 
 
-def _put_bytes(fields: Fields, name: str, data: bytes | None) -> None:
+def put_bytes(fields: Fields, name: str, data: bytes | None) -> None:
+    """Put bytes into a field, as text where they are UTF-8; where they are not, in one named ``..._base64``."""
     try:
         fields[name] = None if data is None else data.decode()
     except UnicodeDecodeError:

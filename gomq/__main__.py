@@ -1,0 +1,7 @@
+"""``python -m gomq`` is the command ``gomq``."""
+
+import sys
+
+from gomq.cli.main import main
+
+sys.exit(main())

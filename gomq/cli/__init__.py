@@ -1,0 +1,1 @@
+"""The command ``gomq``: one file per noun or verb."""

@@ -1,0 +1,76 @@
+"""What several commands have in common: options, addresses, and running a client."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import click
+
+from gomq.errors import ConfigurationError
+from gomq.net.address import parse_addresses
+
+FAILED: Final = 1
+"""The exit code of whatever did not work; wrong usage is 2."""
+
+option = partial(click.option, show_envvar=True, show_default=True)
+"""An option whose help names its environment variable and its default."""
+
+
+def addresses(_: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Check HOST:PORT, or several of them, comma-separated."""
+    try:
+        parse_addresses(value, default_port=9092)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+    return value
+
+
+def pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -> list[tuple[str, str]]:
+    """Take each NAME=VALUE apart at its first equals sign."""
+    found = [value.partition("=") for value in values]
+    for name, equals, rest in found:
+        if not name or not equals:
+            raise click.BadParameter(f"{name + equals + rest!r} is not of the form NAME=VALUE", param=parameter)
+    return [(name, rest) for name, _, rest in found]
+
+
+broker_option = option(
+    "-b",
+    "--broker",
+    envvar="GOMQ_BROKER",
+    default="localhost:9092",
+    callback=addresses,
+    metavar="HOST:PORT",
+    help="Broker to talk to; of a cluster several, comma-separated.",
+)
+format_option = option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="json: one object a line.",
+)
+
+BACKENDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "asyncio": {"backend": "asyncio"},
+    "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
+    "trio": {"backend": "trio"},
+}
+backend_option = option(
+    "--backend", type=click.Choice(list(BACKENDS)), default="asyncio", help="Event loop to run the broker on."
+)
+
+
+def run(work: Callable[[], Awaitable[Any]], *, backend: str = "asyncio") -> Any:  # noqa: ANN401 - what the work returns
+    """Run asynchronous work to its end and return what it returns.
+
+    Raises:
+        ConfigurationError: the event loop's package is not installed.
+    """
+    try:
+        return anyio.run(work, **BACKENDS[backend])
+    except (LookupError, ImportError) as error:
+        if backend == "asyncio" or backend not in str(error):
+            raise
+        raise ConfigurationError(f"{backend} is not installed: pip install 'gomq[{backend}]'") from error
