@@ -22,10 +22,11 @@ _BATCH_BYTES: Final = 4 << 10
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="[FILE]...")
 @backend_option
 def demo(*, files: Sequence[Path], backend: str) -> int:
-    """Publish the lines of files, replay them from offset 0, compare, and dump the segment files.
+    """Try it all on a broker of its own.
 
-    Where no file is named, GoMQ's own sources are published. The broker runs in this process, its data is in a
-    temporary directory and removed at the end.
+    Publishes the lines of files, replays them from offset 0, compares, and dumps the segment files. Where no file
+    is named, GoMQ's own sources are published. The broker runs in this process, its data is in a temporary
+    directory and removed at the end.
     """
     sources = {str(file): file.read_bytes() for file in files or sorted(Path(gomq.__file__).parent.glob("client/*.py"))}
     with tempfile.TemporaryDirectory(prefix="gomq-demo-") as directory:

@@ -8,7 +8,7 @@ import anyio
 import click
 
 from gomq.errors import ConfigurationError
-from gomq.net.address import parse_addresses
+from gomq.net.address import parse_address, parse_addresses
 
 FAILED: Final = 1
 """The exit code of whatever did not work; wrong usage is 2."""
@@ -17,8 +17,16 @@ option = partial(click.option, show_envvar=True, show_default=True)
 """An option whose help names its environment variable and its default."""
 
 
+def address(_: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Check HOST:PORT."""
+    try:
+        return str(parse_address(value))
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+
+
 def addresses(_: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Check HOST:PORT, or several of them, comma-separated."""
+    """Check HOST:PORT, or several of them, comma-separated; the port may be left out."""
     try:
         parse_addresses(value, default_port=9092)
     except ConfigurationError as error:
@@ -47,6 +55,7 @@ broker_option = option(
 format_option = option(
     "--format",
     "output_format",
+    envvar="GOMQ_FORMAT",
     type=click.Choice(["text", "json"]),
     default="text",
     help="json: one object a line.",
@@ -63,14 +72,21 @@ backend_option = option(
 
 
 def run(work: Callable[[], Awaitable[Any]], *, backend: str = "asyncio") -> Any:  # noqa: ANN401 - what the work returns
-    """Run asynchronous work to its end and return what it returns.
+    """Run asynchronous work to its end and return what it returns; what a task group raises comes out of its group.
 
     Raises:
         ConfigurationError: the event loop's package is not installed.
     """
     try:
         return anyio.run(work, **BACKENDS[backend])
+    except BaseExceptionGroup as failures:
+        raise _first(failures) from failures
     except (LookupError, ImportError) as error:
         if backend == "asyncio" or backend not in str(error):
             raise
         raise ConfigurationError(f"{backend} is not installed: pip install 'gomq[{backend}]'") from error
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

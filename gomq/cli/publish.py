@@ -18,7 +18,6 @@ from gomq.cli.lines import read_lines
 from gomq.cli.options import broker_option, format_option, option, pairs, run
 from gomq.client import NewMessage, Producer
 from gomq.client.settings import Acks
-from gomq.errors import GomqError
 from gomq_storage.compression import Codec
 
 _ACKS: Final[dict[str, Acks]] = {"all": "all", "1": 1, "0": 0}
@@ -57,12 +56,27 @@ class _Form:
 @broker_option
 @option("-K", "--key-delimiter", metavar="TEXT", help=r"What is in front of it is the message's key; \t is a tab.")
 @option(
-    "-H", "--header", "headers", callback=pairs, multiple=True, metavar="NAME=VALUE", help="Header of each message."
+    "-H",
+    "--header",
+    "headers",
+    envvar="GOMQ_PUBLISH_HEADER",
+    callback=pairs,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Header of each message.",
 )
-@option("-p", "--partition", type=click.IntRange(min=0), help="By the key, or one after the other, if not given.")
-@option("-z", "--codec", type=click.Choice([codec.name.lower() for codec in Codec]), default="none")
+@option("-p", "--partition", type=click.IntRange(min=0), help="Chosen by the key, or in turn, if not given.")
+@option(
+    "-z", "--codec", type=click.Choice([codec.name.lower() for codec in Codec]), default="none", help="Compress with."
+)
 @option("--acks", type=click.Choice(list(_ACKS)), default="all", help="all: on disk; 1: received; 0: sent.")
-@option("--timeout", type=click.FloatRange(min=0, min_open=True), default=120.0, metavar="SECONDS", help="To deliver.")
+@option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    metavar="SECONDS",
+    help="For how long delivery is tried.",
+)
 @format_option
 def publish(  # noqa: PLR0913 - the options
     *,
@@ -77,10 +91,10 @@ def publish(  # noqa: PLR0913 - the options
     timeout: float,
     output_format: str,
 ) -> None:
-    """Publish each line of FILE, or of the standard input, as a message.
+    """Publish lines as messages.
 
-    It ends when all are acknowledged. Lines that come slowly are published as they come. A topic that does not exist
-    is created if the broker does that.
+    Each line of FILE, or of the standard input, is one. It ends when all are acknowledged. Lines that come slowly
+    are published as they come. A topic that does not exist is created if the broker does that.
     """
     delimiter = None if key_delimiter is None else key_delimiter.encode().replace(rb"\t", b"\t")
     if delimiter == b"":
@@ -111,15 +125,12 @@ async def _publish(
     """Read on while what was read is published."""
     count = 0
     send, receive = anyio.create_memory_object_stream[list[bytes]](_READ_AHEAD)
-    try:
-        async with anyio.create_task_group() as group, receive:
-            group.start_soon(_read_ahead, descriptor, send)
-            async for lines in _all_there(receive):
-                published = await producer.publish_many(topic, form.messages(lines), partition=partition)
-                count += published.count
-                on_progress(sum(map(len, lines)) + len(lines))
-    except* (GomqError, OSError) as failures:
-        raise _first(failures) from None
+    async with anyio.create_task_group() as group, receive:
+        group.start_soon(_read_ahead, descriptor, send)
+        async for lines in _all_there(receive):
+            published = await producer.publish_many(topic, form.messages(lines), partition=partition)
+            count += published.count
+            on_progress(sum(map(len, lines)) + len(lines))
     return count
 
 
@@ -134,11 +145,6 @@ async def _all_there(receive: MemoryObjectReceiveStream[list[bytes]]) -> AsyncIt
     async for first in receive:
         rest = [receive.receive_nowait() for _ in range(receive.statistics().current_buffer_used)]
         yield sum(rest, first)
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = failures.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import click
 
 from gomq.broker import Broker, BrokerConfig, FlushMode
 from gomq.cli.logs import LogFormat, configure_logging
-from gomq.cli.options import addresses, backend_option, option, run
+from gomq.cli.options import address, backend_option, option, run
 
 
 @click.command()
@@ -19,7 +19,7 @@ from gomq.cli.options import addresses, backend_option, option, run
 @option(
     "--listen",
     default="127.0.0.1:9092",
-    callback=addresses,
+    callback=address,
     metavar="HOST:PORT",
     help="Where to listen; port 0 takes any free one.",
 )

@@ -18,16 +18,23 @@ Render = Callable[[Iterable[Message]], bytes]
 @click.argument("topic")
 @broker_option
 @option("--replay", is_flag=True, help="Begin with the first message kept, not with those published from now on.")
-@option("--exit", "exit_at_end", is_flag=True, help="End where the topic ended when it was opened; else wait for more.")
+@option(
+    "--exit",
+    "exit_at_end",
+    envvar="GOMQ_SUBSCRIBE_EXIT",
+    is_flag=True,
+    help="End where the topic ended when it was opened; else wait for more.",
+)
 @option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many messages.")
 @format_option
 def subscribe(
     *, topic: str, broker: str, replay: bool, exit_at_end: bool, count: int | None, output_format: str
 ) -> None:
-    """Print the messages of a topic: the value and a newline, or with --format json one object a line.
+    """Print a topic's messages.
 
-    In JSON, keys, values and headers are text where they are UTF-8; bytes that are not are in fields named
-    ..._base64, as gomq-dump has them. Within a partition messages come in their order.
+    Of each its value and a newline, or with --format json one object a line. In JSON, keys, values and headers are
+    text where they are UTF-8; bytes that are not are in fields named ..._base64, as gomq-dump has them. Within a
+    partition messages come in their order.
     """
     render = _as_json if output_format == "json" else _as_text
     run(lambda: _subscribe(Consumer(broker, topic, replay=replay), render, exit_at_end=exit_at_end, count=count))

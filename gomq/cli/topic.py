@@ -47,7 +47,14 @@ def list_(*, broker: str, internal: bool, output_format: str) -> None:
     "--replication-factor", type=click.IntRange(min=1), help="On how many brokers; left to the broker if not given."
 )
 @option(
-    "-c", "--config", "configs", callback=pairs, multiple=True, metavar="NAME=VALUE", help="Kafka's topic settings."
+    "-c",
+    "--config",
+    "configs",
+    envvar="GOMQ_TOPIC_CREATE_CONFIG",
+    callback=pairs,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Kafka's topic settings.",
 )
 @option("--if-not-exists", is_flag=True, help="Do nothing where there is one of that name.")
 def create(
@@ -79,7 +86,10 @@ def create(
 @option("--internal", is_flag=True, help="Where no topic is named: those, too, that brokers keep for themselves.")
 @format_option
 def describe(*, names: Sequence[str], broker: str, internal: bool, output_format: str) -> int:
-    """Show the partitions of topics, of all where none is named, and which offsets they hold."""
+    """Show topics' partitions and offsets.
+
+    Of all topics where none is named.
+    """
     described: list[TopicDescription] = []
 
     async def describe_one(admin: Admin, name: str) -> None:
