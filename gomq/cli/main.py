@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -40,6 +40,12 @@ class _Commands(click.Group):
             return None
         command: click.Command = getattr(import_module(f"gomq.cli.{cmd_name}"), cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's form
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would make 1 of it
+            return _leave(PIPE_CLOSED)
 
 
 @click.command(

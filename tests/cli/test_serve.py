@@ -1,0 +1,141 @@
+"""`gomq serve` as its user meets it: a process that starts, says where it is, and stops when it is told to."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gomq.cli.main import main
+from gomq.net.address import parse_address
+from tests.support.brokers import broker_process
+
+GOMQ = [sys.executable, "-m", "gomq"]
+
+
+def ask(*arguments: str, broker: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    environment = os.environ | {"GOMQ_BROKER": broker}
+    return subprocess.run(
+        [*GOMQ, *arguments], input=stdin, capture_output=True, env=environment, timeout=30, check=False
+    )
+
+
+@pytest.mark.parametrize(("backend", "flush"), [("asyncio", "always"), ("uvloop", "interval"), ("trio", "never")])
+def test_messages_survive_a_clean_stop(data: Path, backend: str, flush: str):
+    options = ("--backend", backend, "--flush", flush)
+    with broker_process(data, *options) as broker:
+        assert main(["publish", "orders", "-b", broker.address, __file__]) == 0
+        assert broker.terminate() == 0
+
+    with broker_process(data, *options) as broker:
+        replayed = ask("subscribe", "orders", "--replay", "--exit", broker=broker.address)
+
+    assert replayed.stdout == Path(__file__).read_bytes()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly_within_two_seconds_though_clients_wait(
+    data: Path, backend: str, number: signal.Signals
+):
+    with broker_process(data, "--backend", backend) as broker:
+        assert main(["topic", "create", "orders", "-b", broker.address]) == 0
+        waiting = subprocess.Popen(
+            [*GOMQ, "subscribe", "orders", "-b", broker.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        idle = socket.create_connection(parse_address(broker.address))
+        try:
+            wait_for_connections(broker.process.pid, at_least=3)
+            started = time.monotonic()
+            broker.process.send_signal(number)
+
+            assert broker.process.wait(10) == 0
+            assert time.monotonic() - started < 2
+        finally:
+            waiting.kill()
+            waiting.communicate()
+            idle.close()
+
+
+def wait_for_connections(pid: int, *, at_least: int) -> None:
+    """Wait until a process has so many sockets besides the one that listens."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+        if sum(link.startswith("socket:") for link in links) > at_least:
+            return
+        time.sleep(0.01)
+    pytest.fail("the clients did not connect")
+
+
+def test_its_log_is_json_lines_where_nobody_watches(data: Path):
+    with broker_process(data) as broker:
+        broker.terminate()
+
+    events = [json.loads(line) for line in data.with_name("data.stderr").read_text().splitlines()]
+    assert [event["event"] for event in events] == ["broker.started", "broker.stopped"]
+    assert events[0]["address"] == broker.address
+    assert events[1]["clean"] is True
+
+
+def fails_to_serve(*arguments: str, listen: str = "127.0.0.1:0") -> str:
+    """Run it and return the one line it says."""
+    ran = subprocess.run(
+        [*GOMQ, "serve", "--listen", listen, *arguments], capture_output=True, timeout=20, check=False
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (1, b"")
+    (line,) = ran.stderr.decode().splitlines()
+    return line
+
+
+def test_a_port_in_use_is_one_line_and_nothing_is_made(data: Path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        line = fails_to_serve("--data", str(data), listen=address)
+
+    assert line == f"gomq: cannot listen on {address}: the port is in use"
+    assert not data.exists()
+
+
+def test_a_directory_in_use_is_one_line_and_the_first_broker_goes_on(data: Path):
+    with broker_process(data) as broker:
+        line = fails_to_serve("--data", str(data))
+
+        assert line == f"gomq: data directory {data} is in use by another broker"
+        assert ask("publish", "orders", broker=broker.address, stdin=b"x\n").returncode == 0
+
+
+def test_a_data_directory_that_is_a_file_is_one_line(data: Path):
+    data.write_text("precious")
+
+    assert fails_to_serve("--data", str(data)) == f"gomq: data directory {data}: it is not a directory"
+    assert data.read_text() == "precious"
+
+
+def test_a_data_directory_without_a_parent_is_one_line(data: Path):
+    assert f"data directory {data}/below: " in fails_to_serve("--data", str(data / "below"))
+    assert not data.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights for a test")
+def test_a_data_directory_that_cannot_be_written_is_one_line(data: Path):
+    data.mkdir(mode=0o555)
+    for parent in (data.parent, data.parent.parent, data.parent.parent.parent):
+        parent.chmod(0o755)
+    script = (
+        "import os, sys, concurrent.futures.thread, anyio._backends._asyncio, gomq.cli.serve;"
+        "from gomq.cli.main import main;"
+        "os.setuid(65534);"  # from here on it may not be able to import
+        f"sys.exit(main(['serve', '--listen', '127.0.0.1:0', '--data', {str(data)!r}]))"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20, check=False)
+
+    assert ran.returncode == 1
+    assert ran.stderr.decode() == f"gomq: data directory {data}: it is not writable\n"
+    assert list(data.iterdir()) == []
