@@ -1,0 +1,29 @@
+"""What the READMEs show works as it stands there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("readme", "printed"),
+    [
+        ("README.md", "on disk at offset 0\n0 b'42' b'one'\n1 None b'two'\n2 None b'three'\n"),
+        ("storage/README.md", "0 None b'one'\n1 b'42' b'two'\n"),
+    ],
+)
+def test_its_python_example_runs(readme: str, printed: str, tmp_path: Path):
+    (example,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / readme).read_text(), re.DOTALL)
+    (tmp_path / "orders-0").mkdir()
+
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == printed
