@@ -10,11 +10,13 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 $(VENV)/.run: pyproject.toml
+	@echo "installing GoMQ and what it needs into $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[trio]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
+	@echo "installing what the tests need into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
@@ -36,6 +38,7 @@ format: $(VENV)/.dev  ## rewrite the code the way `make check` wants it
 
 # An environment of its own: where Hypothesis is installed kio imports it, and a user's broker does not pay for that.
 .venv-bench/.bench: pyproject.toml
+	@echo "installing GoMQ and its peers into .venv-bench"
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
