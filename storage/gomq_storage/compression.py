@@ -31,12 +31,15 @@ class Codec(IntEnum):
     ZSTD = 4
 
 
+_BY_NUMBER: Final = tuple(Codec)
+
+
 def codec_of(attributes: int) -> Codec:
     """Read the codec out of a batch's attributes."""
     number = attributes & 0b111
-    if number > Codec.ZSTD:
+    if number >= len(_BY_NUMBER):
         raise UnsupportedCodecError(number)
-    return Codec(number)
+    return _BY_NUMBER[number]
 
 
 def compress(codec: Codec, data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The records inside a batch, both ways: the hot loops. Kafka: ``DefaultRecord``.
+"""The records inside a batch, both ways. Kafka: ``DefaultRecord``. Decoding's hot loop is in ``record_columns.py``.
 
     varint  length of all that follows
     int8    attributes, unused
@@ -13,7 +13,8 @@ All varints are zig-zag. A record is at least seven bytes long.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from itertools import repeat
+from typing import Any, Final, NamedTuple, TypeVar
 
 from crc32c import crc32c
 
@@ -28,10 +29,8 @@ from gomq_storage.batch import (
 )
 from gomq_storage.compression import DEFAULT_MAX_DECOMPRESSED_BYTES, Codec, compress, decompress
 from gomq_storage.errors import CorruptBatchError
-from gomq_storage.varint import SMALL, decode, encode
-
-Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
-"""A record's headers in their order; a name may come more than once."""
+from gomq_storage.record_columns import Headers, decode_columns
+from gomq_storage.varint import SMALL, encode
 
 MIN_RECORD_SIZE: Final = 7
 _NULL: Final = b"\x01"
@@ -189,114 +188,12 @@ def decode_batch_as(
     if not 0 <= header.record_count <= len(data) // MIN_RECORD_SIZE:
         raise CorruptBatchError(f"{header.record_count} records in {len(data)} bytes")
     try:
-        records, end = _decode_records(kind, prefix, data, header)
+        columns, end = decode_columns(data, header)
     except (IndexError, ValueError) as error:
         raise CorruptBatchError(f"records cannot be read: {error}") from error
     if end != len(data):
         raise CorruptBatchError(f"{len(data) - end} bytes are left behind {header.record_count} records")
-    return records
-
-
-def _decode_records(  # noqa: C901, PLR0912, PLR0915 - one flat loop: a call per field would double the time per record
-    kind: type[R], prefix: tuple[Any, ...], data: bytes, header: BatchHeader
-) -> tuple[list[R], int]:
-    new = tuple.__new__
-    records: list[R] = []
-    append = records.append
-    base_offset = header.base_offset
-    base_timestamp = header.base_timestamp
-    append_time = header.max_timestamp if header.is_log_append_time else None
-    position = 0
-    for _ in range(header.record_count):
-        raw = data[position]
-        if raw < 0x80:
-            position += 1
-            length = (raw >> 1) ^ -(raw & 1)
-        elif (high := data[position + 1]) < 0x80:
-            position += 2
-            length = ((high << 6) | (raw & 0x7F) >> 1) ^ -(raw & 1)
-        else:
-            length, position = decode(data, position)
-        end = position + length
-
-        raw = data[position + 1]  # behind the attributes, which mean nothing
-        if raw < 0x80:
-            position += 2
-            timestamp = base_timestamp + ((raw >> 1) ^ -(raw & 1))
-        elif (high := data[position + 2]) < 0x80:
-            position += 3
-            timestamp = base_timestamp + (((high << 6) | (raw & 0x7F) >> 1) ^ -(raw & 1))
-        else:
-            timestamp, position = decode(data, position + 1)
-            timestamp += base_timestamp
-
-        raw = data[position]
-        if raw < 0x80:
-            position += 1
-            offset = base_offset + (raw >> 1)
-        elif (high := data[position + 1]) < 0x80:
-            position += 2
-            offset = base_offset + ((high << 6) | raw >> 1 & 0x3F)
-        else:
-            offset, position = decode(data, position)
-            offset += base_offset
-
-        raw = data[position]
-        if raw < 0x80:
-            position += 1
-            size = (raw >> 1) ^ -(raw & 1)
-        elif (high := data[position + 1]) < 0x80:
-            position += 2
-            size = ((high << 6) | (raw & 0x7F) >> 1) ^ -(raw & 1)
-        else:
-            size, position = decode(data, position)
-        if size < 0:
-            key = None
-        else:
-            key = data[position : position + size]
-            position += size
-
-        raw = data[position]
-        if raw < 0x80:
-            position += 1
-            size = (raw >> 1) ^ -(raw & 1)
-        elif (high := data[position + 1]) < 0x80:
-            position += 2
-            size = ((high << 6) | (raw & 0x7F) >> 1) ^ -(raw & 1)
-        else:
-            size, position = decode(data, position)
-        if size < 0:
-            value = None
-        else:
-            value = data[position : position + size]
-            position += size
-
-        if data[position]:
-            headers, position = _decode_headers(data, position)
-        else:
-            headers = ()
-            position += 1
-        if position != end or length < 0:
-            raise ValueError(f"record {len(records)} ends at byte {position}, its length says {end}")
-        append(new(kind, (*prefix, offset, append_time or timestamp, key, value, headers)))
-    return records, position
-
-
-def _decode_headers(data: bytes, position: int) -> tuple[Headers, int]:
-    count, position = decode(data, position)
-    if not 0 <= count <= len(data) - position:
-        raise ValueError(f"{count} headers in {len(data) - position} bytes")
-    headers: list[tuple[str, bytes | None]] = []
-    for _ in range(count):
-        size, position = decode(data, position)
-        if not 0 <= size <= len(data) - position:
-            raise ValueError(f"header name of {size} bytes, {len(data) - position} are left")
-        name = data[position : position + size].decode()
-        position += size
-        size, position = decode(data, position)
-        if size > len(data) - position:
-            raise ValueError(f"header value of {size} bytes, {len(data) - position} are left")
-        value = data[position : position + size] if size >= 0 else None
-        position += max(size, 0)
-        headers.append((name, value))
-    return tuple(headers), position
+    if header.is_log_append_time:
+        columns = columns._replace(timestamps=[header.max_timestamp] * header.record_count)
+    rows = zip(*map(repeat, prefix), *columns, strict=False)
+    return list(map(tuple.__new__, repeat(kind), rows))
