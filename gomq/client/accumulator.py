@@ -4,7 +4,6 @@ Of a partition one batch is in flight at a time, which keeps the order whatever 
 next one fills.
 """
 
-import copy
 from collections import deque
 from collections.abc import Iterator, Sequence
 from math import inf
@@ -14,7 +13,8 @@ import anyio
 
 from gomq.client.message import Receipt
 from gomq.client.metadata import TopicPartition
-from gomq.errors import DeliveryFailedError, GomqError
+from gomq.client.raising import own_copy
+from gomq.errors import ClosedError, DeliveryFailedError, GomqError
 from gomq_storage.batch import HEADER_SIZE
 from gomq_storage.compression import Codec
 from gomq_storage.record import NewRecord, build_batch, encode_batch, encode_values
@@ -86,7 +86,7 @@ class OutgoingBatch:
         """Make an error of one's own for somebody who waited for this many of the records."""
         assert self.cause is not None
         if not self.gave_up:
-            return copy.copy(self.cause)
+            return own_copy(self.cause)
         error = DeliveryFailedError(self.target.topic, count, str(self.cause))
         error.__cause__ = self.cause
         return error
@@ -132,6 +132,12 @@ class PartitionQueue:
         self.retry_at = -inf
 
     @property
+    def unfinished(self) -> list[OutgoingBatch]:
+        """The batches that somebody may wait for; one that is in flight may have been given up already."""
+        in_flight = [self.in_flight] if self.in_flight is not None and not self.in_flight.done.is_set() else []
+        return [*in_flight, *self.batches]
+
+    @property
     def open_batch(self) -> OutgoingBatch | None:
         """The batch that records can be added to, if there is one."""
         last = self.batches[-1] if self.batches else None
@@ -161,20 +167,26 @@ class Accumulator:
         self._busy: dict[TopicPartition, PartitionQueue] = {}
         self._size = 0
         self._changed: anyio.Event | None = None
+        self._is_closed = False
 
     @property
     def has_room(self) -> bool:
         """Whether more may be added."""
         return self._size < self._buffer_bytes
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is on its way."""
-        return not self._busy
-
     def busy(self) -> Iterator[PartitionQueue]:
         """Go through the queues that hold anything, in flight or not."""
         return iter(list(self._busy.values()))
+
+    def unfinished(self) -> list[OutgoingBatch]:
+        """Return all batches that are neither acknowledged nor given up."""
+        return [batch for queue in self._busy.values() for batch in queue.unfinished]
+
+    def close(self) -> None:
+        """Give up all that is here, and take nothing more."""
+        self._is_closed = True
+        for batch in self.unfinished():
+            self.give_up(batch, ClosedError("producer"), gave_up=False)
 
     def queue(self, target: TopicPartition) -> PartitionQueue:
         """Return a partition's queue."""
@@ -193,6 +205,7 @@ class Accumulator:
         self, target: TopicPartition, record: NewRecord, *, now: float, deadline: float
     ) -> tuple[OutgoingBatch, int]:
         """Add a record to the partition's open batch, or a new one; return the batch and the position in it."""
+        self._check_open()
         size = size_of(record)
         queue = self.queue(target)
         batch = queue.open_batch
@@ -205,6 +218,7 @@ class Accumulator:
 
     def add_batch(self, batch: OutgoingBatch) -> None:
         """Add a batch that is encoded."""
+        self._check_open()
         queue = self.queue(batch.target)
         queue.batches.append(batch)
         self._busy[batch.target] = queue
@@ -260,6 +274,10 @@ class Accumulator:
                 queue.batches.remove(batch)
                 self._finish(batch)
             self._forget_if_idle(queue)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ClosedError("producer")
 
     def _finish(self, batch: OutgoingBatch) -> None:
         batch.done.set()

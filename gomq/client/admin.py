@@ -160,7 +160,7 @@ class Admin(Scope):
         )
 
     async def _open(self, group: TaskGroup) -> None:
-        cluster = Cluster(self._address, self._settings, group)
+        cluster = Cluster(self._address, self._settings, group, owner="admin")
         await cluster.refresh([])
         self._opened = cluster
 

@@ -15,7 +15,7 @@ from gomq.client.backoff import Backoff
 from gomq.client.connection import Connection, open_connection
 from gomq.client.metadata import ClusterMetadata, TopicMetadata, read_metadata
 from gomq.client.settings import ConnectionSettings
-from gomq.errors import ConnectionFailedError, GomqError, ProtocolError, UnknownTopicError, error_for
+from gomq.errors import ClosedError, ConnectionFailedError, GomqError, ProtocolError, UnknownTopicError, error_for
 from gomq.net.address import Address, parse_addresses
 from gomq.protocol.api import Api
 
@@ -39,12 +39,15 @@ class Cluster:
         addresses: HOST:PORT of one broker or, comma-separated, of several: the first that answers tells the others.
         settings: timeouts and limits.
         group: where the connections' tasks run.
+        owner: what the client calls itself, for the error of whoever uses it too late.
     """
 
-    def __init__(self, addresses: str, settings: ConnectionSettings, group: TaskGroup) -> None:
+    def __init__(self, addresses: str, settings: ConnectionSettings, group: TaskGroup, *, owner: str) -> None:
         self._bootstrap = parse_addresses(addresses, default_port=DEFAULT_PORT)
         self._settings = settings
         self._group = group
+        self._owner = owner
+        self._is_closed = False
         self._connections: dict[tuple[Address, Purpose], Connection] = {}
         self._opening: dict[tuple[Address, Purpose], anyio.Lock] = {}
         self._metadata = ClusterMetadata()
@@ -142,7 +145,8 @@ class Cluster:
         return await connection.ask(api, values)
 
     def close(self) -> None:
-        """End all connections."""
+        """End all connections, and make no more."""
+        self._is_closed = True
         for connection in self._connections.values():
             connection.close()
 
@@ -164,6 +168,8 @@ class Cluster:
     async def _connect(self, address: Address, purpose: Purpose) -> Connection:
         key = (address, purpose)
         async with self._opening.setdefault(key, anyio.Lock()):
+            if self._is_closed:
+                raise ClosedError(self._owner)
             connection = self._connections.get(key)
             if connection is None or not connection.is_open:
                 connection = self._connections[key] = await open_connection(address, self._settings, self._group)

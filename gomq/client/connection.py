@@ -11,7 +11,7 @@ from gomq.client.settings import ConnectionSettings
 from gomq.errors import ConnectionFailedError, ProtocolError, UnsupportedVersionError, error_for
 from gomq.net.address import Address
 from gomq.net.channel import Channel, OnReply, Request, plain_request
-from gomq.net.transport import connect
+from gomq.net.transport import PlainTransport, connect
 from gomq.protocol import requests, responses
 from gomq.protocol.api import SPOKEN, Api, Versions, common_version
 from gomq.protocol.entities import Values
@@ -81,6 +81,7 @@ async def open_connection(address: Address, settings: ConnectionSettings, group:
     try:
         with anyio.fail_after(settings.connect_timeout):
             transport = await connect(address.host, address.port)
+            _refuse_if_ended(group, transport, address)
             channel = Channel(transport, str(address), group, max_response_bytes=settings.max_response_bytes)
             group.start_soon(channel.run)
             return Connection(channel, await _offered_versions(channel, settings), settings)
@@ -93,6 +94,13 @@ async def open_connection(address: Address, settings: ConnectionSettings, group:
     except BaseException:
         _close(channel)
         raise
+
+
+def _refuse_if_ended(group: TaskGroup, transport: PlainTransport, address: Address) -> None:
+    """Start nothing in a group that has ended: whoever connects may be no task of it."""
+    if group.cancel_scope.cancel_called:
+        transport.close()
+        raise ConnectionFailedError(str(address), "the client was closed")
 
 
 def _close(channel: Channel | None) -> None:

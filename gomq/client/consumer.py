@@ -112,7 +112,7 @@ class Consumer(Scope):
         self._reader.stop()
 
     async def _open(self, group: TaskGroup) -> None:
-        self._cluster = Cluster(self._address, self._settings.connection, group)
+        self._cluster = Cluster(self._address, self._settings.connection, group, owner="consumer")
         topic = await self._cluster.find_topic(
             self._topic, may_create=False, is_new=False, patience=_LEADERLESS_PATIENCE
         )

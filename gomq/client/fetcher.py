@@ -26,7 +26,7 @@ from gomq.errors import (
     error_for,
 )
 from gomq.protocol.api import Api
-from gomq_storage.batch import walk
+from gomq_storage.batch import BatchHeader, walk
 from gomq_storage.errors import CorruptBatchError
 
 _OFFSET_OUT_OF_RANGE: Final = 1
@@ -85,7 +85,7 @@ class Fetcher:
     async def _run(self, node: int | None) -> None:
         """Fetch from a node for as long as it leads anything."""
         try:
-            while led := [each for each in self._fetching.values() if self._cluster.leader(*each.target) == node]:
+            while self._buffer.is_wanted and (led := self._led_by(node)):
                 await self._buffer.wait_for_room()
                 now = anyio.current_time()
                 due = [each for each in led if each.retry_at <= now]
@@ -97,7 +97,11 @@ class Fetcher:
             self._buffer.fail(error)
         finally:
             self._running.discard(node)
-        self._start_tasks()
+        if self._buffer.is_wanted:
+            self._start_tasks()
+
+    def _led_by(self, node: int | None) -> list[_Fetching]:
+        return [each for each in self._fetching.values() if self._cluster.leader(*each.target) == node]
 
     async def _fetch(self, node: int | None, due: list[_Fetching]) -> bool:
         """Fetch once; return whether all went well.
@@ -170,7 +174,7 @@ class Fetcher:
             "replica_id": -1,
             "max_wait": round(self._settings.max_wait * 1000),
             "min_bytes": 1,
-            "max_bytes": max(self._settings.buffer_bytes // 2, *(each.max_bytes for each in due)),
+            "max_bytes": self._max_bytes(due),
             "isolation_level": 0,
             "session_id": 0,
             "session_epoch": _FINAL_EPOCH,
@@ -178,6 +182,11 @@ class Fetcher:
             "forgotten_topics_data": [],
             "rack_id": "",
         }
+
+    def _max_bytes(self, due: list[_Fetching]) -> int:
+        """Have half of the buffer filled at once, as far as an answer may be that large, but one partition in full."""
+        most = self._settings.connection.max_response_bytes // 2
+        return max(min(self._settings.buffer_bytes // 2, most), *(each.max_bytes for each in due))
 
     def _take(self, each: _Fetching, partition: Any) -> bool:  # noqa: ANN401 - one class a version
         """Put a partition's batches into the buffer; return whether there was no error."""
@@ -199,13 +208,15 @@ class Fetcher:
             each.max_bytes = self._settings.fetch_bytes
             each.backoff.reset()
             self._buffer.put(chunk)
+            # an answer is filled from the front: whoever got something stands at the back next time
+            self._fetching[each.target] = self._fetching.pop(each.target)
         else:
             self._ask_for_more(each)
         return True
 
     def _read(self, each: _Fetching, data: bytes) -> Chunk:
         """Find the whole batches in what came, those that end before the wanted offset left out."""
-        batches = []
+        batches: list[tuple[int, BatchHeader]] = []
         offset = each.offset
         try:
             for position, header in walk(data):

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
-from gomq_storage.record import Headers
+from gomq.errors import ConfigurationError
+from gomq_storage.record_columns import Headers
 
 HeadersInput: TypeAlias = Mapping[str, bytes | None] | Iterable[tuple[str, bytes | None]]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_TIMESTAMP: Final = (1 << 63) - 1
 
 
 class Message(NamedTuple):
@@ -90,7 +92,13 @@ def normalize_headers(headers: HeadersInput) -> Headers:
     if not headers:
         return ()
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return tuple((name, value) for name, value in pairs)
+    return tuple((_checked_name(name), checked(value, "header value")) for name, value in pairs)
+
+
+def _checked_name(name: object) -> str:
+    if isinstance(name, str):
+        return name
+    raise TypeError(f"a header's name is str, not {type(name).__name__}")
 
 
 def checked(data: bytes | None, what: str) -> bytes | None:
@@ -100,3 +108,17 @@ def checked(data: bytes | None, what: str) -> bytes | None:
     if isinstance(data, (bytes, bytearray, memoryview)):
         return bytes(data)
     raise TypeError(f"a message's {what} is bytes or None, not {type(data).__name__}")
+
+
+def to_milliseconds(time: datetime) -> int:
+    """Make a timestamp of an aware datetime."""
+    return (time - _EPOCH) // timedelta(milliseconds=1)
+
+
+def checked_timestamp(timestamp: int) -> int:
+    """Take a timestamp that fits into a batch, -1 for none included."""
+    if not isinstance(timestamp, int):
+        raise TypeError(f"a timestamp is whole milliseconds since the epoch, not {type(timestamp).__name__}")
+    if not -1 <= timestamp <= _MAX_TIMESTAMP:
+        raise ConfigurationError(f"a timestamp is milliseconds since the epoch, from 0 on, not {timestamp}")
+    return timestamp

@@ -42,7 +42,11 @@ async def look_up_offsets(
         if not trouble.retriable or anyio.current_time() >= deadline:
             raise trouble
         await anyio.sleep(backoff.next())
-        await cluster.refresh([topic])
+        try:
+            await cluster.refresh([topic])
+        except GomqError as error:
+            if not error.retriable:
+                raise
 
 
 async def _ask_leaders(

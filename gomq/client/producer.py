@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterable, Iterable, Mapping
+from math import inf
 
 import anyio
 from anyio.abc import TaskGroup
@@ -9,10 +10,19 @@ from anyio.abc import TaskGroup
 from gomq.client import topics
 from gomq.client.accumulator import Accumulator
 from gomq.client.cluster import Cluster
-from gomq.client.message import HeadersInput, NewMessage, Published, Receipt, checked, normalize_headers
+from gomq.client.message import (
+    HeadersInput,
+    NewMessage,
+    Published,
+    Receipt,
+    checked,
+    checked_timestamp,
+    normalize_headers,
+)
 from gomq.client.metadata import TopicMetadata, TopicPartition
 from gomq.client.partitioner import partition_of_key
 from gomq.client.publishing import Publishing
+from gomq.client.raising import own_copy
 from gomq.client.scope import Scope
 from gomq.client.sender import Sender
 from gomq.client.settings import Acks, ConnectionSettings, ProducerSettings, parse_acks, parse_codec
@@ -74,6 +84,8 @@ class Producer(Scope):
         self._cluster: Cluster | None = None
         self._sender: Sender | None = None
         self._finding: dict[str, anyio.Lock] = {}
+        self._not_found: dict[str, tuple[float, GomqError]] = {}
+        """When a search for a topic failed last, and why."""
         self._sticky: dict[str, int] = {}
 
     async def publish(
@@ -105,7 +117,7 @@ class Producer(Scope):
             BrokerError: the broker refused it, and says why.
         """
         sender = self._open_sender()
-        stamp = time.time_ns() // 1_000_000 if timestamp is None else timestamp
+        stamp = time.time_ns() // 1_000_000 if timestamp is None else checked_timestamp(timestamp)
         record = NewRecord(checked(value, "value"), checked(key, "key"), normalize_headers(headers), stamp)
         found = self._cluster_topic(topic) or await self._find_topic(topic)
         while not self._accumulator.has_room:
@@ -187,21 +199,22 @@ class Producer(Scope):
         )
 
     async def flush(self) -> None:
-        """Wait until nothing is on its way any more, acknowledged or given up; leaving the block does so too."""
+        """Wait until all that was handed over is acknowledged or given up; leaving the block does so too."""
         await self._open_sender().flush()
 
     async def _open(self, group: TaskGroup) -> None:
-        self._cluster = Cluster(self._address, self._settings.connection, group)
+        self._cluster = Cluster(self._address, self._settings.connection, group, owner="producer")
         await self._cluster.refresh([])
         self._sender = Sender(self._cluster, self._settings, self._accumulator, group)
         group.start_soon(self._sender.run)
 
     async def _flush(self) -> None:
-        if self._sender is not None:
+        while self._sender is not None and self._accumulator.unfinished():
             await self._sender.flush()
 
     def _close(self) -> None:
         self._sender = None
+        self._accumulator.close()
         if self._cluster is not None:
             self._cluster.close()
 
@@ -219,13 +232,18 @@ class Producer(Scope):
         assert self._cluster is not None
         deadline = anyio.current_time() + self._settings.delivery_timeout
         backoff = self._cluster.new_backoff()
+        asked_at = anyio.current_time()
         async with self._finding.setdefault(name, anyio.Lock()):
+            failed_at, failure = self._not_found.get(name, (-inf, None))
+            if failure is not None and failed_at >= asked_at:
+                raise own_copy(failure)
             while (found := self._cluster.topic(name)) is None:
                 try:
                     return await self._cluster.find_topic(name, may_create=True, patience=_NEW_TOPIC_PATIENCE)
                 except GomqError as error:
                     pause = backoff.next()
                     if not error.retriable:
+                        self._not_found[name] = (anyio.current_time(), error)
                         raise
                     if anyio.current_time() + pause >= deadline:
                         raise DeliveryFailedError(name, 1, str(error)) from error
@@ -238,6 +256,7 @@ class Producer(Scope):
         if partition is not None:
             if not 0 <= partition < count:
                 raise UnknownTopicError(f"topic {topic.name!r} has no partition {partition}, only 0 to {count - 1}")
+            partition = topic.partitions[partition].index  # which takes nothing that only looks like an int
         elif count == 1:
             partition = 0
         elif key is not None:

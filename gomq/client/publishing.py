@@ -3,13 +3,13 @@
 import time
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import anyio
 from anyio import to_thread
 
 from gomq.client.accumulator import RECORD_OVERHEAD, Accumulator, OutgoingBatch, batch_of_values
-from gomq.client.message import NewMessage, OffsetRange, Published, checked, normalize_headers
+from gomq.client.message import NewMessage, OffsetRange, Published, checked, checked_timestamp, normalize_headers
 from gomq.client.metadata import TopicMetadata, TopicPartition
 from gomq.client.sender import Sender
 from gomq.client.settings import ProducerSettings
@@ -26,6 +26,15 @@ _COMPRESSED_ON_THE_LOOP_BYTES: Final = 64 << 10
 
 Choose: TypeAlias = Callable[[bytes | None, int | None], TopicPartition]
 """Picks the partition for a key and the partition that the message names."""
+
+
+class _Share(NamedTuple):
+    """What of a batch is this call's."""
+
+    first: int
+    last: int
+    message_count: int
+    """Less than lie between first and last where other tasks added to the batch too."""
 
 
 class Publishing:
@@ -46,8 +55,8 @@ class Publishing:
         self._sender = sender
         self._settings = settings
         self._choose = choose
-        self._under_way: dict[OutgoingBatch, tuple[int, int]] = {}
-        """Batches in the order of their making, and the first and last position that is this call's."""
+        self._under_way: dict[OutgoingBatch, _Share] = {}
+        """Batches in the order of their making."""
         self._count = 0
         self._offsets: dict[int, OffsetRange] = {}
 
@@ -78,13 +87,15 @@ class Publishing:
                     await self._add(message)
                 self._sender.kick()
                 await self._give_way()
-                wanted = _MOST_IN_MIXED_CHUNK
+                size = 1 + sum(map(_value_size, chunk))
+                wanted = max(1, min(_MOST_IN_MIXED_CHUNK, self._settings.max_batch_bytes * len(chunk) // size))
 
     async def _take_async(self, messages: AsyncIterable[bytes | NewMessage]) -> None:
         """Messages may come slowly: each is sent as soon as the one before is on its way."""
         taken = 0
         async for message in messages:
             self._sender.kick(await self._add(message))
+            self._collect()
             taken += 1
             if taken % _MOST_IN_MIXED_CHUNK == 0:
                 await self._give_way()
@@ -99,7 +110,7 @@ class Publishing:
             await self._wait_for_first()
         batch = await self._encode(values, self._choose(None, None))
         self._accumulator.add_batch(batch)
-        self._under_way[batch] = (0, batch.count - 1)
+        self._under_way[batch] = _Share(0, batch.count - 1, batch.count)
         self._sender.kick(batch.target)
         await self._give_way()
         return size
@@ -127,7 +138,7 @@ class Publishing:
         if not isinstance(message, NewMessage):
             message = NewMessage(message)
         value, key, headers, partition, timestamp = message
-        stamp = time.time_ns() // 1_000_000 if timestamp is None else timestamp
+        stamp = time.time_ns() // 1_000_000 if timestamp is None else checked_timestamp(timestamp)
         record = NewRecord(checked(value, "value"), checked(key, "key"), normalize_headers(headers), stamp)
         while not self._accumulator.has_room:
             self._sender.kick()
@@ -137,8 +148,8 @@ class Publishing:
         batch, position = self._accumulator.add_record(
             target, record, now=now, deadline=now + self._settings.delivery_timeout
         )
-        first, _ = self._under_way.get(batch, (position, position))
-        self._under_way[batch] = (first, position)
+        first, _, count = self._under_way.get(batch, _Share(position, position, 0))
+        self._under_way[batch] = _Share(first, position, count + 1)
         return target
 
     async def _wait_for_first(self) -> None:
@@ -160,14 +171,19 @@ class Publishing:
     def _collect(self) -> None:
         """Count what is acknowledged, and raise what was not delivered."""
         while self._under_way:
-            batch, (first, last) = next(iter(self._under_way.items()))
+            batch, (first, last, count) = next(iter(self._under_way.items()))
             if not batch.done.is_set():
                 return
             if batch.cause is not None:
-                raise batch.error(count=sum(last - first + 1 for first, last in self._under_way.values()))
+                raise batch.error(count=sum(share.message_count for share in self._under_way.values()))
             del self._under_way[batch]
-            self._count += last - first + 1
+            self._count += count
             if batch.base_offset >= 0:
                 partition = batch.target.partition
                 lowest, _ = self._offsets.get(partition, (batch.base_offset + first, 0))
                 self._offsets[partition] = OffsetRange(lowest, batch.base_offset + last)
+
+
+def _value_size(message: bytes | NewMessage) -> int:
+    value = message.value if isinstance(message, NewMessage) else message
+    return len(value or b"")

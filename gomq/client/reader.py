@@ -32,7 +32,10 @@ class Reader:
         batch = await self.next_batch()
         if batch is None:
             return False
-        self._current, self.unread = batch, iter(batch.messages)
+        if length_hint(self.unread):  # another task has loaded some while this one waited: those first
+            self._kept_back.extend([batch] if batch.messages else [])
+        else:
+            self._current, self.unread = batch, iter(batch.messages)
         return True
 
     async def next_batch(self, until: Mapping[int, int] | None = None) -> Batch | None:

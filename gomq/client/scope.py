@@ -52,17 +52,22 @@ class Scope:
         return await self._leave(self._group, error)
 
     async def _leave(self, group: TaskGroup, error: BaseException | None) -> bool:
-        """End all tasks; return whether the error was the group's own cancellation, and raise what a task raised."""
+        """End all tasks; return whether the error was the group's own cancellation, and raise what a task raised.
+
+        The group is told of a cancellation only: it would wrap any other error, and take a user's group apart.
+        """
         self._close()
         group.cancel_scope.cancel()
+        told = None if isinstance(error, Exception) else error
         try:
-            return bool(
-                await group.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
-            )
+            is_ours = await group.__aexit__(type(told) if told else None, told, told.__traceback__ if told else None)
         except BaseExceptionGroup as failures:
+            if error is not None and told is None:
+                raise BaseExceptionGroup(failures.message, [error, *failures.exceptions]) from None
             failure: BaseException = failures
             while failure is not error and isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
                 failure = failure.exceptions[0]
             if failure is error:
                 return False
             raise failure from failure.__cause__
+        return bool(is_ours) and told is error

@@ -5,7 +5,6 @@ has to be waited for - a connection, a leader, a pause, linger - is the business
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from gomq.client.accumulator import Accumulator, OutgoingBatch, PartitionQueue
 from gomq.client.backoff import Backoff
 from gomq.client.cluster import UNKNOWN_TOPIC, Cluster, Purpose, topic_error
 from gomq.client.connection import Connection
+from gomq.client.message import to_milliseconds
 from gomq.client.metadata import TopicPartition
 from gomq.client.settings import ProducerSettings
 from gomq.errors import BrokerError, BrokerTimeoutError, GomqError, ProtocolError, UnsupportedVersionError, error_for
@@ -28,7 +28,6 @@ _MAX_REQUEST_BYTES: Final = 16 << 20
 _MAX_REQUESTS_IN_FLIGHT: Final = 5
 """On one connection, each with batches of other partitions."""
 _ZSTD_SINCE: Final = 7
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Sender:
@@ -48,13 +47,13 @@ class Sender:
         self._settings = settings
         self._accumulator = accumulator
         self._group = group
-        self._linger = settings.linger
+        self._flushing = 0
         self._changed = anyio.Event()
         self._asleep_until = -inf
         self._under_way: set[int | str] = set()
         self._in_flight: dict[Connection, int] = {}
         self._backoffs: dict[TopicPartition | int, Backoff] = {}
-        self._last_trouble: GomqError | None = None
+        self._last_trouble: tuple[float, GomqError] | None = None
 
     async def run(self) -> None:
         """Send in time what is not sent at once, and give up what takes too long."""
@@ -71,19 +70,23 @@ class Sender:
             self._changed.set()
 
     async def flush(self) -> None:
-        """Wait until nothing is on its way."""
-        self._linger = 0.0
-        self.kick()
-        while not self._accumulator.is_empty:
-            await self._accumulator.wait_for_change()
+        """Wait until all that is here is acknowledged or given up; meanwhile nothing lingers."""
+        self._flushing += 1
+        try:
+            self.kick()
+            for batch in self._accumulator.unfinished():
+                await batch.done.wait()
+        finally:
+            self._flushing -= 1
 
     def _send_due(self, queues: Iterable[PartitionQueue]) -> float:
         """Send each batch that is due to a leader with an open connection; return when to look again."""
         now = anyio.current_time()
+        linger = 0.0 if self._flushing else self._settings.linger
         look_again = inf
         for_connection: dict[Connection, list[PartitionQueue]] = {}
         for queue in queues:
-            due = queue.due_at(linger=self._linger)
+            due = queue.due_at(linger=linger)
             if due == inf:
                 continue
             look_again = min(look_again, queue.batches[0].deadline)
@@ -125,7 +128,7 @@ class Sender:
         try:
             await self._cluster.connect(node, Purpose.DATA)
         except GomqError as error:
-            self._last_trouble = error
+            self._note_trouble(error)
             await anyio.sleep(self._backoffs.setdefault(node, self._cluster.new_backoff()).next())
             await self._find_leaders(topic)
         else:
@@ -140,7 +143,7 @@ class Sender:
                 if found is not None and found.error_code:
                     raise topic_error(found)
             except GomqError as error:
-                self._last_trouble = error
+                self._note_trouble(error)
                 if not _may_pass(error):
                     self._give_up_topic(topic, error)
             else:
@@ -242,10 +245,8 @@ class Sender:
                 self._retry(queue, error_for(int(result.error_code), f"{queue.target}: {why}"))
             else:
                 self._backoffs.pop(queue.target, None)
-                stamp = result.log_append_time
-                self._accumulator.succeed(
-                    queue, base_offset=int(result.base_offset), log_append_time=_to_ms(stamp) if stamp else None
-                )
+                stamp = to_milliseconds(result.log_append_time) if result.log_append_time else None
+                self._accumulator.succeed(queue, base_offset=int(result.base_offset), log_append_time=stamp)
 
     def _retry(self, queue: PartitionQueue, error: GomqError) -> None:
         """Have the batch in flight sent again after a pause, or give up where that would not help."""
@@ -256,7 +257,7 @@ class Sender:
             return
         backoff = self._backoffs.setdefault(queue.target, self._cluster.new_backoff())
         retry_at = anyio.current_time() + backoff.next()
-        self._last_trouble = error
+        self._note_trouble(error)
         if retry_at >= batch.deadline:
             self._accumulator.fail(queue, error, gave_up=True)
             return
@@ -269,21 +270,24 @@ class Sender:
         now = anyio.current_time()
         next_deadline = inf
         for queue in self._accumulator.busy():
-            for batch in [batch for batch in _all_of(queue) if batch.deadline <= now]:
-                cause = self._last_trouble or BrokerTimeoutError(f"{queue.target}: no answer came in time")
-                self._accumulator.give_up(batch, cause, gave_up=True)
-            next_deadline = min((next_deadline, *(batch.deadline for batch in _all_of(queue))))
+            for batch in [batch for batch in queue.unfinished if batch.deadline <= now]:
+                self._accumulator.give_up(batch, self._cause_of_delay(batch), gave_up=True)
+            next_deadline = min((next_deadline, *(batch.deadline for batch in queue.unfinished)))
         return next_deadline
+
+    def _note_trouble(self, error: GomqError) -> None:
+        self._last_trouble = (anyio.current_time(), error)
+
+    def _cause_of_delay(self, batch: OutgoingBatch) -> GomqError:
+        """Say why a batch is overdue: the last trouble met, if that was in the batch's time."""
+        if self._last_trouble is not None and self._last_trouble[0] >= batch.created_at:
+            return self._last_trouble[1]
+        return BrokerTimeoutError(f"{batch.target}: no answer came in time")
 
 
 def _may_pass(error: GomqError) -> bool:
     """Whether time may help; a topic may be unknown to one broker while another has just made it."""
     return error.retriable or (isinstance(error, BrokerError) and error.code == UNKNOWN_TOPIC)
-
-
-def _all_of(queue: PartitionQueue) -> Iterable[OutgoingBatch]:
-    in_flight = [queue.in_flight] if queue.in_flight is not None and not queue.in_flight.done.is_set() else []
-    return [*in_flight, *queue.batches]
 
 
 def _results(response: Any) -> dict[TopicPartition, Any]:  # noqa: ANN401 - one class a version
@@ -292,7 +296,3 @@ def _results(response: Any) -> dict[TopicPartition, Any]:  # noqa: ANN401 - one 
         for topic in response.responses
         for partition in topic.partition_responses
     }
-
-
-def _to_ms(stamp: datetime) -> int:
-    return (stamp - _EPOCH) // timedelta(milliseconds=1)

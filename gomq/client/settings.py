@@ -1,6 +1,7 @@
 """What a client can be told, checked when it is made. Times are seconds."""
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final, Literal, TypeAlias
 
 from gomq.errors import ConfigurationError
@@ -8,6 +9,9 @@ from gomq_storage.batch import HEADER_SIZE
 from gomq_storage.compression import DEFAULT_MAX_DECOMPRESSED_BYTES, Codec
 
 Acks: TypeAlias = Literal["all", 0, 1]
+_MOST_BYTES: Final = 0x7FFFFFFF
+_MOST_SECONDS: Final = _MOST_BYTES // 1000
+"""A request has 32 bits for milliseconds."""
 _ACKS_ON_THE_WIRE: Final[dict[object, int]] = {"all": -1, -1: -1, 0: 0, 1: 1}
 
 
@@ -28,8 +32,10 @@ class ConnectionSettings:
     """The largest answer that is taken from a broker."""
 
     def __post_init__(self) -> None:
-        for name in ("connect_timeout", "request_timeout", "first_backoff", "max_backoff"):
+        for name in ("connect_timeout", "first_backoff", "max_backoff"):
             positive(name, getattr(self, name))
+        positive("request_timeout", self.request_timeout, most=_MOST_SECONDS)
+        positive("max_response_bytes", self.max_response_bytes, most=_MOST_BYTES)
         if len(self.client_id.encode()) > 0x7FFF:
             raise ConfigurationError("client_id is longer than 32767 bytes")
 
@@ -53,7 +59,9 @@ class ProducerSettings:
 
     def __post_init__(self) -> None:
         positive("delivery_timeout", self.delivery_timeout)
-        if self.linger < 0:
+        if self.acks not in _ACKS_ON_THE_WIRE.values():
+            raise ConfigurationError(f"acks must be -1 for all, 1 or 0, not {self.acks!r}")
+        if not 0 <= self.linger < inf:
             raise ConfigurationError(f"linger must be 0 or more seconds, not {self.linger}")
         if self.max_batch_bytes <= HEADER_SIZE:
             raise ConfigurationError(f"max_batch_bytes must be more than {HEADER_SIZE}, not {self.max_batch_bytes}")
@@ -78,8 +86,14 @@ class ConsumerSettings:
     """For how long a partition whose broker is gone is tried again before the iteration raises."""
 
     def __post_init__(self) -> None:
-        for name in ("max_wait", "fetch_bytes", "buffer_bytes", "max_decompressed_bytes", "retry_timeout"):
+        for name in ("buffer_bytes", "max_decompressed_bytes", "retry_timeout"):
             positive(name, getattr(self, name))
+        positive("max_wait", self.max_wait, most=_MOST_SECONDS)
+        most = self.connection.max_response_bytes // 2
+        if not 0 < self.fetch_bytes <= most:
+            raise ConfigurationError(
+                f"fetch_bytes must be 1 to {most}, half of max_response_bytes, not {self.fetch_bytes}"
+            )
 
 
 def parse_acks(acks: object) -> int:
@@ -101,7 +115,9 @@ def parse_codec(codec: Codec | str) -> Codec:
         raise ConfigurationError(f"codec must be one of {names}, not {codec!r}") from None
 
 
-def positive(name: str, value: float) -> None:
-    """Refuse a setting that is not more than 0."""
+def positive(name: str, value: float, *, most: float = inf) -> None:
+    """Refuse a setting that is not more than 0, or more than its place in a request can hold."""
     if not value > 0:
         raise ConfigurationError(f"{name} must be more than 0, not {value}")
+    if value > most:
+        raise ConfigurationError(f"{name} must be at most {most}, not {value}")

@@ -29,7 +29,7 @@ from gomq_storage.batch import (
 )
 from gomq_storage.compression import DEFAULT_MAX_DECOMPRESSED_BYTES, Codec, compress, decompress
 from gomq_storage.errors import CorruptBatchError
-from gomq_storage.record_columns import Headers, decode_columns
+from gomq_storage.record_columns import Headers, Place, decode_columns
 from gomq_storage.varint import SMALL, encode
 
 MIN_RECORD_SIZE: Final = 7
@@ -164,36 +164,59 @@ def decode_batch(
     Raises:
         CorruptBatchError: the records are not what the header says, or not records.
     """
-    return decode_batch_as(Record, (), batch, header, max_bytes=max_bytes)
+    return BatchRecords(batch, header, max_bytes=max_bytes).take(Record, (), header.record_count)
 
 
-def decode_batch_as(
-    kind: type[R],
-    prefix: tuple[Any, ...],
-    batch: Buffer,
-    header: BatchHeader,
-    *,
-    max_bytes: int = DEFAULT_MAX_DECOMPRESSED_BYTES,
-) -> list[R]:
-    """Decode as ``decode_batch`` does, into a named tuple whose last five fields are those of ``Record``.
+class BatchRecords:
+    """The records of one whole batch, decoded some at a time.
+
+    Who drops what it took before it takes more stays within the processor's caches, and gives the garbage collector
+    nothing to do: for a consumer that is a third of the time.
 
     Args:
-        kind: the tuple type to make of each record.
-        prefix: what goes in front of the five fields, the same in each.
-        batch: see ``decode_batch``.
-        header: see ``decode_batch``.
-        max_bytes: see ``decode_batch``.
+        batch: the batch from its first byte; what lies behind it is not looked at, nor is the CRC.
+        header: what ``read_header`` or ``check_batch`` made of it.
+        max_bytes: the most that the records may take once decompressed.
+
+    Raises:
+        CorruptBatchError: they cannot be decompressed, or there cannot be so many.
     """
-    data = decompress(header.codec, bytes(memoryview(batch)[HEADER_SIZE : header.size]), max_bytes=max_bytes)
-    if not 0 <= header.record_count <= len(data) // MIN_RECORD_SIZE:
-        raise CorruptBatchError(f"{header.record_count} records in {len(data)} bytes")
-    try:
-        columns, end = decode_columns(data, header)
-    except (IndexError, ValueError) as error:
-        raise CorruptBatchError(f"records cannot be read: {error}") from error
-    if end != len(data):
-        raise CorruptBatchError(f"{len(data) - end} bytes are left behind {header.record_count} records")
-    if header.is_log_append_time:
-        columns = columns._replace(timestamps=[header.max_timestamp] * header.record_count)
-    rows = zip(*map(repeat, prefix), *columns, strict=False)
-    return list(map(tuple.__new__, repeat(kind), rows))
+
+    def __init__(self, batch: Buffer, header: BatchHeader, *, max_bytes: int = DEFAULT_MAX_DECOMPRESSED_BYTES) -> None:
+        compressed = bytes(memoryview(batch)[HEADER_SIZE : header.size])
+        self._data = decompress(header.codec, compressed, max_bytes=max_bytes)
+        self._header = header
+        self._place = Place(0, 0)
+        if not 0 <= header.record_count <= len(self._data) // MIN_RECORD_SIZE:
+            raise CorruptBatchError(f"{header.record_count} records in {len(self._data)} bytes")
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether none is left."""
+        return self._place.number == self._header.record_count
+
+    def take(self, kind: type[R], prefix: tuple[Any, ...], most: int) -> list[R]:
+        """Decode the next records, in their order.
+
+        Args:
+            kind: the named tuple to make of each record; its last five fields are those of ``Record``.
+            prefix: what goes in front of the five fields, the same in each.
+            most: how many at most.
+
+        Raises:
+            CorruptBatchError: the records are not what the header says, or not records.
+        """
+        header = self._header
+        count = min(most, header.record_count - self._place.number)
+        try:
+            columns, place = decode_columns(self._data, header, self._place, count)
+        except (IndexError, ValueError) as error:
+            raise CorruptBatchError(f"records cannot be read: {error}") from error
+        left = len(self._data) - place.position
+        if left and place.number == header.record_count:
+            raise CorruptBatchError(f"{left} bytes are left behind {header.record_count} records")
+        self._place = place
+        if header.is_log_append_time:
+            columns = columns._replace(timestamps=[header.max_timestamp] * count)
+        rows = zip(*map(repeat, prefix), *columns, strict=False)
+        return list(map(tuple.__new__, repeat(kind), rows))

@@ -32,30 +32,47 @@ class Columns(NamedTuple):
     headers: list[Headers]
 
 
-def decode_columns(data: bytes, header: BatchHeader) -> tuple[Columns, int]:
-    """Decode records, which must not be compressed any more; return them and the position behind the last one.
+class Place(NamedTuple):
+    """A record in a batch."""
+
+    number: int
+    """How many are in front of it."""
+    position: int
+    """Where it starts."""
+
+
+def decode_columns(data: bytes, header: BatchHeader, place: Place, count: int) -> tuple[Columns, Place]:
+    """Decode some records of a batch; return them and the place behind the last one.
+
+    Args:
+        data: all records of the batch, not compressed any more.
+        header: the batch's.
+        place: the first record to decode.
+        count: how many, no more than there are.
 
     Raises:
         IndexError, ValueError: they are not what the header says, or not records.
     """
-    count = header.record_count
+    first, position = place
     columns = Columns(  # what most records hold, until something else is found
-        list(range(header.base_offset, header.base_offset + count)),
+        list(range(header.base_offset + first, header.base_offset + first + count)),
         [header.base_timestamp] * count,
         [None] * count,
         [None] * count,
         [()] * count,
     )
     if count <= _FEW:
-        return columns, _take_any(columns, data, 0, 0, last=count)[1]
-    index = position = 0
+        return columns, Place(first + count, _take_any(columns, data, first, 0, count, position))
+    slot = 0
     stretch = 1
-    while index < count:
-        first = index
-        index, position = _take_plain(columns, data, index, position)
-        stretch = 1 if index > first else min(2 * stretch, _LONGEST_STRETCH)
-        index, position = _take_any(columns, data, index, position, last=min(index + stretch, count))
-    return columns, position
+    while slot < count:
+        start = slot
+        slot, position = _take_plain(columns, data, first, slot, position)
+        stretch = 1 if slot > start else min(2 * stretch, _LONGEST_STRETCH)
+        end = min(slot + stretch, count)
+        position = _take_any(columns, data, first, slot, end, position)
+        slot = end
+    return columns, Place(first + count, position)
 
 
 class _Layout(NamedTuple):
@@ -101,33 +118,41 @@ _LAYOUTS: Final = tuple((_Layouts(width), last) for width, last in ((1, 64), (2,
 """With the index up to which offset deltas have that width."""
 
 
-def _take_plain(columns: Columns, data: bytes, index: int, position: int) -> tuple[int, int]:
-    """Take plain records for as long as there are any; return the index and the position of the next record."""
+def _take_plain(columns: Columns, data: bytes, first: int, slot: int, position: int) -> tuple[int, int]:
+    """Take plain records for as long as there are any; return slot and position of the next record.
+
+    Args:
+        columns: where to put them.
+        data: all records of the batch.
+        first: how many records of the batch are in front of the columns' first.
+        slot: where in the columns to begin.
+        position: where that record starts.
+    """
     _, timestamps, _, values, _ = columns
+    last = first + len(values)
     for layouts, width_ends in _LAYOUTS:
-        end = min(width_ends, len(values))
-        for index in range(index, end):  # noqa: B020, PLR1704 - goes on where the narrower offset deltas ended
+        for slot, expected in enumerate(SMALL[first + slot : min(width_ends, last)], slot):  # noqa: B020, PLR1704
             layout = layouts[data[position : position + 2]]
             if layout is None or position + layout[2] > len(data):
-                return index, position
+                return slot, position
             unpack, middle, size = layout
             timestamp_delta, offset_delta, found_middle, value, header_count = unpack(data, position)
-            if found_middle != middle or offset_delta != SMALL[index] or header_count or timestamp_delta > 0x7F:
-                return index, position
+            if found_middle != middle or offset_delta != expected or header_count or timestamp_delta > 0x7F:
+                return slot, position
             if timestamp_delta:
-                timestamps[index] += (timestamp_delta >> 1) ^ -(timestamp_delta & 1)
-            values[index] = value
+                timestamps[slot] += (timestamp_delta >> 1) ^ -(timestamp_delta & 1)
+            values[slot] = value
             position += size
-        index = max(index, end)
-    return index, position
+        slot = max(slot, min(width_ends, last) - first)
+    return slot, position
 
 
-def _take_any(  # noqa: C901, PLR0912, PLR0915 - one flat loop: a call per field would double the time per record
-    columns: Columns, data: bytes, index: int, position: int, *, last: int
-) -> tuple[int, int]:
-    """Take records of whatever form up to an index; return it and the position of the next record."""
+def _take_any(  # noqa: C901, PLR0912, PLR0915 - one flat loop: a call per field would double the time
+    columns: Columns, data: bytes, first: int, slot: int, end: int, position: int
+) -> int:
+    """Take records of whatever form up to a slot; return the position of the next record; see ``_take_plain``."""
     offsets, timestamps, keys, values, headers = columns
-    for number in range(index, last):
+    for number in range(slot, end):
         raw = data[position]
         if raw < 0x80:
             position += 1
@@ -137,7 +162,7 @@ def _take_any(  # noqa: C901, PLR0912, PLR0915 - one flat loop: a call per field
             length = ((high << 6) | (raw & 0x7F) >> 1) ^ -(raw & 1)
         else:
             length, position = decode(data, position)
-        end = position + length
+        record_end = position + length
 
         raw = data[position + 1]  # behind the attributes, which mean nothing
         if raw < 0x80:
@@ -160,8 +185,8 @@ def _take_any(  # noqa: C901, PLR0912, PLR0915 - one flat loop: a call per field
             delta = ((high << 6) | (raw & 0x7F) >> 1) ^ -(raw & 1)
         else:
             delta, position = decode(data, position)
-        if delta != number:  # compaction has taken some out
-            offsets[number] += delta - number
+        if delta != first + number:  # compaction has taken some out
+            offsets[number] += delta - first - number
 
         raw = data[position]
         if raw < 0x80:
@@ -193,9 +218,9 @@ def _take_any(  # noqa: C901, PLR0912, PLR0915 - one flat loop: a call per field
             headers[number], position = _decode_headers(data, position)
         else:
             position += 1
-        if position != end or length < 0:
-            raise ValueError(f"record {number} ends at byte {position}, its length says {end}")
-    return last, position
+        if position != record_end or length < 0:
+            raise ValueError(f"record {first + number} ends at byte {position}, its length says {record_end}")
+    return position
 
 
 def _decode_headers(data: bytes, position: int) -> tuple[Headers, int]:

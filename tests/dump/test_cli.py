@@ -56,9 +56,9 @@ def test_in_json_damage_is_an_object_on_stdout(damaged: Path, capsys: pytest.Cap
 
 def test_notes_leave_the_exit_code_at_0(partition: Path, capsys: pytest.CaptureFixture[str]):
     for file in partition.glob("00000000000000000000.*"):
-        file.rename(file.with_name(file.name.replace("00000000000000000000", "99999999999999999999")))
-    index = partition / "99999999999999999999.index"
-    (partition / "99999999999999999999.log").unlink()
+        file.rename(file.with_name(file.name.replace("00000000000000000000", "00000000099999999999")))
+    index = partition / "00000000099999999999.index"
+    (partition / "00000000099999999999.log").unlink()
 
     assert main([str(index)]) == 0
     assert capsys.readouterr().err.startswith(f"note: {index}: ")

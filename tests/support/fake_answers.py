@@ -1,0 +1,235 @@
+"""What a small and faultless Kafka cluster answers: topics and their batches in memory, as values for ``build``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import anyio
+
+from gomq.protocol.api import Api, Versions
+from gomq_storage.batch import read_header, stamp, walk
+from gomq_storage.record import Record, decode_batch
+
+UNKNOWN_TOPIC = 3
+NOT_LEADER = 6
+OUT_OF_RANGE = 1
+TOPIC_EXISTS = 36
+
+
+@dataclass
+class Partition:
+    """Batches of one partition, and who leads it; -1 for nobody."""
+
+    leader: int = 1
+    start: int = 0
+    end: int = 0
+    batches: list[tuple[int, bytes]] = field(default_factory=list)
+    """Offset behind each batch, and the batch."""
+    appended: anyio.Event = field(default_factory=anyio.Event)
+
+    def append(self, data: bytes) -> int:
+        """Store batches as they are, with offsets of their own, and return the first."""
+        base = self.end
+        for position, header in walk(data):
+            batch = data[position : position + header.size]
+            self.store(stamp(header, base_offset=self.end, leader_epoch=0) + batch[16:])
+        return base
+
+    def store(self, batch: bytes) -> None:
+        """Store one batch at the offset it names."""
+        self.end = read_header(batch).next_offset
+        self.batches.append((self.end, batch))
+        self.appended.set()
+        self.appended = anyio.Event()
+
+    def read(self, offset: int, max_bytes: int) -> bytes:
+        """Whole batches from the one on that holds the offset, at least one."""
+        found = b""
+        for end, batch in self.batches:
+            if end > offset and (not found or len(found) + len(batch) <= max_bytes):
+                found += batch
+        return found
+
+    def records(self) -> list[Record]:
+        return [record for _, batch in self.batches for record in decode_batch(batch, read_header(batch))]
+
+
+class Answers:
+    """The state of the cluster."""
+
+    def __init__(self) -> None:
+        self.ports: dict[int, int] = {}
+        self.advertised: dict[int, int] | None = None
+        """Ports that Metadata tells of; None for the real ones."""
+        self.topics: dict[str, list[Partition]] = {}
+        self.creates_topics = True
+        self.error_code = 0
+        """Put into the next answer, wherever there is a place."""
+        self.cuts_batches = False
+        """Whether a batch is cut off where a fetch wants fewer bytes, as brokers did before KIP-74."""
+        self.versions: Mapping[Api, Versions] = {}
+
+    def make_topic(self, name: str, *, partitions: int = 1) -> list[Partition]:
+        nodes = sorted(self.ports)
+        self.topics[name] = [Partition(leader=nodes[index % len(nodes)]) for index in range(partitions)]
+        return self.topics[name]
+
+    async def to(self, api: Api, body: Any, *, node: int) -> dict[str, Any] | None:
+        """Make the values of an answer; None for none."""
+        if api is Api.FETCH:
+            return await self._fetch(body, node)
+        plain: dict[Api, Callable[[], dict[str, Any] | None]] = {
+            Api.API_VERSIONS: lambda: self.api_versions(self.versions, error_code=self.error_code),
+            Api.METADATA: lambda: self._metadata(body),
+            Api.PRODUCE: lambda: self._produce(body, node),
+            Api.LIST_OFFSETS: lambda: self._list_offsets(body, node),
+            Api.CREATE_TOPICS: lambda: {"throttle_time": 0, "topics": [self._create(each) for each in body.topics]},
+            Api.DELETE_TOPICS: lambda: {"throttle_time": 0, "responses": [self._delete(n) for n in body.topic_names]},
+        }
+        return plain[api]()
+
+    def api_versions(self, versions: Mapping[Api, Versions], *, error_code: int) -> dict[str, Any]:
+        keys = [{"api_key": api, "min_version": low, "max_version": high} for api, (low, high) in versions.items()]
+        return {"error_code": error_code, "api_keys": keys, "throttle_time": 0}
+
+    def _metadata(self, body: Any) -> dict[str, Any]:
+        names = list(self.topics) if body.topics is None else [each.name for each in body.topics]
+        for name in names:
+            if name not in self.topics and self.creates_topics and body.allow_auto_topic_creation:
+                self.make_topic(name)
+        ports = self.ports if self.advertised is None else self.advertised
+        return {
+            "throttle_time": 0,
+            "brokers": [{"node_id": n, "host": "127.0.0.1", "port": port, "rack": None} for n, port in ports.items()],
+            "cluster_id": "fake",
+            "controller_id": min(self.ports),
+            "topics": [self._topic(name) for name in names],
+            "cluster_authorized_operations": -(2**31),
+        }
+
+    def _topic(self, name: str) -> dict[str, Any]:
+        partitions = [
+            {
+                "error_code": 0 if partition.leader >= 0 else 5,
+                "partition_index": index,
+                "leader_id": partition.leader,
+                "leader_epoch": 0,
+                "replica_nodes": (1,),
+                "isr_nodes": (1,),
+                "offline_replicas": (),
+            }
+            for index, partition in enumerate(self.topics.get(name, ()))
+        ]
+        code = self.error_code or (0 if name in self.topics else UNKNOWN_TOPIC)
+        return {
+            "error_code": code,
+            "name": name,
+            "topic_id": None,
+            "is_internal": False,
+            "partitions": partitions if not code else [],
+            "topic_authorized_operations": -(2**31),
+        }
+
+    def _find(self, topic: str, index: int, node: int) -> tuple[int, Partition]:
+        if self.error_code:
+            return self.error_code, Partition()
+        partitions = self.topics.get(topic, [])
+        if index >= len(partitions):
+            return UNKNOWN_TOPIC, Partition()
+        return (0 if partitions[index].leader == node else NOT_LEADER), partitions[index]
+
+    def _produce(self, body: Any, node: int) -> dict[str, Any] | None:
+        responses = []
+        for topic in body.topic_data:
+            results = []
+            for each in topic.partition_data:
+                code, partition = self._find(topic.name, int(each.index), node)
+                base = -1 if code else partition.append(bytes(each.records))
+                results.append({
+                    "index": each.index,
+                    "error_code": code,
+                    "base_offset": base,
+                    "log_append_time": -1,
+                    "log_start_offset": partition.start,
+                    "record_errors": [],
+                    "error_message": None,
+                })  # fmt: skip
+            responses.append({"name": topic.name, "partition_responses": results})
+        return {"responses": responses, "throttle_time": 0} if body.acks else None
+
+    async def _fetch(self, body: Any, node: int) -> dict[str, Any]:
+        with anyio.move_on_after(body.max_wait.total_seconds()):
+            while True:
+                wanted = [(topic.topic, int(each.partition)) for topic in body.topics for each in topic.partitions]
+                news = [self._find(*each, node)[1].appended for each in wanted]
+                answer = [self._fetched(topic, node, body.max_bytes) for topic in body.topics]
+                if any(p["records"] or p["error_code"] for topic in answer for p in topic["partitions"]):
+                    break
+                async with anyio.create_task_group() as group:
+                    for event in news:
+                        group.start_soon(_wait_and_cancel, event, group.cancel_scope)
+        return {"throttle_time": 0, "error_code": 0, "session_id": 0, "responses": answer}
+
+    def _fetched(self, topic: Any, node: int, most: int) -> dict[str, Any]:
+        partitions = []
+        for each in topic.partitions:
+            code, partition = self._find(topic.topic, int(each.partition), node)
+            if not code and not partition.start <= each.fetch_offset <= partition.end:
+                code = OUT_OF_RANGE
+            records = b"" if code else partition.read(each.fetch_offset, min(each.partition_max_bytes, most))
+            if self.cuts_batches:
+                records = records[: each.partition_max_bytes]
+            partitions.append({
+                "partition_index": each.partition,
+                "error_code": code,
+                "high_watermark": partition.end,
+                "last_stable_offset": partition.end,
+                "log_start_offset": partition.start,
+                "aborted_transactions": (),
+                "preferred_read_replica": -1,
+                "records": records,
+            })  # fmt: skip
+        return {"topic": topic.topic, "partitions": partitions}
+
+    def _list_offsets(self, body: Any, node: int) -> dict[str, Any]:
+        topics = []
+        for topic in body.topics:
+            partitions = []
+            for each in topic.partitions:
+                code, partition = self._find(topic.name, int(each.partition_index), node)
+                offset = partition.start if each.timestamp == -2 else partition.end
+                partitions.append({
+                    "partition_index": each.partition_index,
+                    "error_code": code,
+                    "timestamp": -1,
+                    "offset": -1 if code else offset,
+                    "leader_epoch": 0,
+                })  # fmt: skip
+            topics.append({"name": topic.name, "partitions": partitions})
+        return {"throttle_time": 0, "topics": topics}
+
+    def _create(self, topic: Any) -> dict[str, Any]:
+        code = self.error_code or (TOPIC_EXISTS if topic.name in self.topics else 0)
+        if not code:
+            self.make_topic(topic.name, partitions=topic.num_partitions)
+        return {
+            "name": topic.name,
+            "topic_id": uuid4(),
+            "error_code": code,
+            "error_message": None,
+            "num_partitions": topic.num_partitions,
+            "replication_factor": 1,
+            "configs": (),
+        }
+
+    def _delete(self, name: str) -> dict[str, Any]:
+        code = self.error_code
+        if not code and self.topics.pop(name, None) is None:
+            code = UNKNOWN_TOPIC
+        return {"name": name, "error_code": code, "error_message": None}
+
+
+async def _wait_and_cancel(event: anyio.Event, scope: anyio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
