@@ -41,7 +41,8 @@ class MetadataLog:
         batch = encode_batch([NewRecord(raw, key.encode())], now_ms=time.time_ns() // 1_000_000)
         async with self._one_at_a_time:
             self._log.append(batch)
-            await to_thread.run_sync(self._log.flush)
+            with anyio.CancelScope(shield=True):  # what is in the log must be in the state too
+                await to_thread.run_sync(self._log.flush)
             if value is None:
                 self.values.pop(key, None)
             else:

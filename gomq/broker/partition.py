@@ -31,6 +31,8 @@ class Partition:
         self.name = name
         self.problem = problem
         """Why the partition takes no messages, or None while it does."""
+        self.is_deleted = False
+        """Whether its topic is gone: whoever still holds the partition answers as if it had never been."""
         self._log = log
         self._visible = log.end if log is not None else LogPosition(0, 0, 0)
         self.waiters: set[anyio.Event] = set()
@@ -46,6 +48,11 @@ class Partition:
         if self._log is None:
             raise LogOfflineError(Path(str(self.name)), self.problem or "closed")
         return self._log
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether there is no log to read from."""
+        return self._log is None
 
     @property
     def high_watermark(self) -> int:
@@ -72,6 +79,11 @@ class Partition:
         """Take no more messages, and wake those who wait so that they see it."""
         self.problem = self.problem or reason
         self._wake()
+
+    def delete(self) -> Log | None:
+        """Give up the log because the topic is gone."""
+        self.is_deleted = True
+        return self.take_log()
 
     def take_log(self) -> Log | None:
         """Give up the log, so that the caller can close it."""

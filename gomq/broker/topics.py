@@ -2,7 +2,8 @@
 
 Creating: 1. make the partitions' folders and logs, synced.  2. Write the topic's record: now it exists.
 Deleting: 1. Take the record back: now it is gone.  2. Close the logs and remove the folders.
-A folder that no record speaks of is left alone and not served.
+Neither is left half done by a cancellation. A folder that no record speaks of is left alone and not served; while it
+holds messages no topic of its name can be created, as these would be the new topic's first.
 """
 
 import uuid
@@ -48,6 +49,7 @@ class Topics:
         self._by_name: dict[str, Topic] = {}
         self._by_id: dict[uuid.UUID, Topic] = {}
         self._changing = anyio.Lock()
+        self._failure: str | None = None
 
     @classmethod
     def open(cls, directory: LogDirectory, config: BrokerConfig) -> "Topics":
@@ -113,18 +115,19 @@ class Topics:
     async def create(self, name: str, *, partitions: int, configs: Mapping[str, str | None]) -> Topic:
         """Create a topic; errors are those of ``check_new``, and ``OSError`` or ``StorageError`` from the disk."""
         async with self._changing:
+            if self._failure is not None:
+                raise StorageError(self._failure)
             log_config = self.check_new(name, partitions, configs)
             topic_id = uuid.uuid4()
             names = [TopicPartition(name, index) for index in range(partitions)]
-            logs = await to_thread.run_sync(self._create_logs, names, topic_id, log_config)
-            try:
-                await self._metadata.put(
-                    _PREFIX + name, {"id": str(topic_id), "partitions": partitions, "configs": dict(configs)}
-                )
-            except BaseException:
-                with anyio.CancelScope(shield=True):
+            value = {"id": str(topic_id), "partitions": partitions, "configs": dict(configs)}
+            with anyio.CancelScope(shield=True):
+                logs = await to_thread.run_sync(self._create_logs, names, topic_id, log_config)
+                try:
+                    await self._metadata.put(_PREFIX + name, value)
+                except BaseException:
                     await to_thread.run_sync(self._remove_logs, names, logs)
-                raise
+                    raise
             opened = tuple(map(Partition, names, logs))
             topic = Topic(name, topic_id, opened, {key: value or "" for key, value in configs.items()})
             self._add(topic)
@@ -135,15 +138,16 @@ class Topics:
         async with self._changing:
             if self._by_name.get(topic.name) is not topic:
                 return
-            await self._metadata.put(_PREFIX + topic.name, None)
-            del self._by_name[topic.name], self._by_id[topic.id]
-            logs = [partition.take_log() for partition in topic.partitions]
-            names = [partition.name for partition in topic.partitions]
             with anyio.CancelScope(shield=True):
+                await self._metadata.put(_PREFIX + topic.name, None)
+                del self._by_name[topic.name], self._by_id[topic.id]
+                logs = [partition.delete() for partition in topic.partitions]
+                names = [partition.name for partition in topic.partitions]
                 await to_thread.run_sync(self._remove_logs, names, logs)
 
     def fail(self, reason: str) -> None:
-        """Take no more messages anywhere."""
+        """Take no more messages anywhere, and no more topics."""
+        self._failure = reason
         for partition in self.all_partitions():
             partition.fail(reason)
 
@@ -183,6 +187,8 @@ class Topics:
         return Partition(name, log)
 
     def _create_logs(self, names: list[TopicPartition], topic_id: uuid.UUID, config: LogConfig) -> list[Log]:
+        for name in set(names) & set(self._directory.partitions()):
+            self._check_left_behind(name, config)
         logs: list[Log] = []
         try:
             for name in names:
@@ -191,6 +197,12 @@ class Topics:
             self._remove_logs(names, list(logs))
             raise
         return logs
+
+    def _check_left_behind(self, name: TopicPartition, config: LogConfig) -> None:
+        log = self._directory.open_log(name, config=config)
+        log.abandon()
+        if log.log_end > 0:
+            raise StorageError(f"folder {name} holds {log.log_end} messages of an earlier topic; move it away first")
 
     def _remove_logs(self, names: list[TopicPartition], logs: list[Log] | list[Log | None]) -> None:
         for log in logs:

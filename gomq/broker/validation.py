@@ -52,8 +52,8 @@ def _problem(header: BatchHeader, size: int) -> str | None:
         return f"{size - header.size} bytes behind the batch; one batch is taken for each partition"
     if header.record_count < 1 or header.record_count != header.last_offset_delta + 1:
         return f"{header.record_count} records with a last offset delta of {header.last_offset_delta}"
-    if header.is_control:
-        return "a client may not write control batches"
+    if header.base_offset or header.is_control:
+        return "offsets (but 0) and control batches are the broker's to write"
     if header.is_transactional:
         return "transactions are not supported"
     if header.producer_id != NO_PRODUCER_ID and header.base_sequence < 0:

@@ -4,6 +4,8 @@ anyio's own ``serve`` stops for good when a handler raises or ``accept`` meets E
 """
 
 import errno
+import os
+import resource
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeAlias
@@ -18,6 +20,8 @@ from gomq.net.transport import PlainTransport
 _BACKLOG: Final = 512
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _RETRY_SECONDS: Final = 0.1
+_MOST_RESERVED: Final = 32
+"""Descriptors that connections leave to those who are served already: for log files, and for modules to import."""
 
 Serve: TypeAlias = Callable[[PlainTransport], Coroutine[Any, Any, None]]
 
@@ -66,7 +70,7 @@ class Listener:
         while True:
             await anyio.wait_readable(self._socket)
             try:
-                connected, _ = self._socket.accept()
+                connected = self._accept()
             except OSError as error:
                 if error.errno in _OUT_OF_RESOURCES:
                     on_refusal(error)
@@ -78,6 +82,14 @@ class Listener:
                 connected.close()
                 continue
             group.start_soon(serve, transport)
+
+    def _accept(self) -> socket.socket:
+        connected, _ = self._socket.accept()
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit == resource.RLIM_INFINITY or connected.fileno() < limit - min(_MOST_RESERVED, limit // 4):
+            return connected
+        connected.close()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     def close(self) -> None:
         """Take no more connections."""

@@ -30,7 +30,8 @@ Answer: TypeAlias = Parts | Later | None
 Handle: TypeAlias = Callable[[RequestHead, memoryview], Awaitable[Answer]]
 
 _MAX_PENDING: Final = 64
-_READS_BEFORE_YIELD: Final = 8
+_TURNS_BEFORE_YIELD: Final = 16
+"""Frames and reads after which a peer that always has more lets others have their turn."""
 _COPIED_BYTES: Final = 8 << 10
 """Up to this size reading and sending is cheaper than ``sendfile``."""
 
@@ -57,15 +58,18 @@ class Session:
             async with anyio.create_task_group() as group:
                 await self._serve(group)
                 group.cancel_scope.cancel()
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        except BaseExceptionGroup as failures:
+            _, cancelled = failures.split(Exception)
+            if cancelled is not None:  # the broker stops; what else went wrong at that moment does not matter
+                raise cancelled from None
+            raise _first(failures) from None
         finally:
             self._transport.close()
             for answer in self._pending:
                 _release(answer)
 
     async def _serve(self, group: TaskGroup) -> None:
-        reads = 0
+        turns = 0
         while count := await self._transport.receive_into(self._frames.space()):
             self._frames.received(count)
             while (frame := self._frames.next_frame()) is not None:
@@ -73,9 +77,8 @@ class Session:
                 if self._sending:
                     await self._wait_for_turn(head)
                 await self._answer(await self._handle(head, frame), group)
-            reads += 1
-            if reads % _READS_BEFORE_YIELD == 0:  # a peer that always has more must not keep others waiting
-                await anyio.lowlevel.checkpoint()
+                turns = await _next_turn(turns)
+            turns = await _next_turn(turns)
 
     async def _wait_for_turn(self, head: RequestHead) -> None:
         limit = _MAX_PENDING if head.api_key == Api.PRODUCE else 0
@@ -121,7 +124,7 @@ class Session:
                 if not part.is_cached():
                     await to_thread.run_sync(part.load)
                 if part.size <= _COPIED_BYTES:
-                    waiting.append(part.read())
+                    waiting.append(_read(part))
                     continue
                 await self._transport.send(waiting, more=True)
                 waiting.clear()
@@ -130,6 +133,26 @@ class Session:
                 await self._transport.send(waiting)
         finally:
             _release(parts)
+
+
+async def _next_turn(turns: int) -> int:
+    if turns >= _TURNS_BEFORE_YIELD:
+        await anyio.lowlevel.checkpoint()
+        return 0
+    return turns + 1
+
+
+def _first(failure: BaseException) -> BaseException:
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
+
+
+def _read(part: FileRange) -> bytes:
+    data = part.read()
+    if len(data) != part.size:
+        raise EOFError(f"file ends {part.size - len(data)} bytes before what was promised")
+    return data
 
 
 def _release(answer: Answer) -> None:

@@ -5,6 +5,7 @@ Schemas are imported at first use; importing all of them would take a second.
 """
 
 import io
+import struct
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from kio.static.constants import EntityType
 
 from gomq.errors import ProtocolError
 from gomq.protocol.api import Api
+from gomq.protocol.shape import check_shape
 
 Kind: TypeAlias = Literal["request", "response"]
 Values: TypeAlias = Mapping[str, Any]
@@ -27,7 +29,9 @@ _ENTITY_TYPES: Final[dict[Kind, Literal[EntityType.request, EntityType.response]
     "request": EntityType.request,
     "response": EntityType.response,
 }
-_DECODE_ERRORS: Final = (SerialError, ValueError, TypeError, OverflowError, IndexError)
+_DECODE_ERRORS: Final = (
+    ProtocolError, SerialError, ValueError, TypeError, OverflowError, IndexError, struct.error,
+)  # fmt: skip
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -60,7 +64,7 @@ def decode(kind: type[Any], data: memoryview, position: int) -> Any:  # noqa: AN
         ProtocolError: the bytes are not that message.
     """
     try:
-        entity, _ = _reader(cast("Hashable", kind))(data, position)
+        entity, _ = _reader(cast("Hashable", kind))(check_shape(kind, data, position), position)
     except _DECODE_ERRORS as error:
         raise ProtocolError(f"not a {kind.__name__} v{kind.__version__}: {error}") from error
     return entity

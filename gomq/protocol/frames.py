@@ -1,7 +1,7 @@
 """Frames out of a stream of bytes: a 4-byte big-endian size, then that many bytes. No I/O.
 
 A frame is handed out as a view of the buffer, good until the next call of ``space``: nothing is copied.
-The buffer grows as bytes arrive, never to what a size field promises.
+The buffer grows as bytes arrive, never to what a size field promises, and a large one is let go when it is empty.
 """
 
 from typing import Final
@@ -12,6 +12,8 @@ SIZE_BYTES: Final = 4
 _FIRST_CAPACITY: Final = 16 << 10
 _READ_AHEAD_BYTES: Final = 64 << 10
 """While a large frame comes in, nothing behind it is read, so that its successor need not be moved to the front."""
+_KEPT_CAPACITY: Final = 16 << 20
+"""A larger buffer is not kept for the next frame: many connections that were once busy must not hold on to memory."""
 
 
 class FrameSizeError(ProtocolError):
@@ -58,6 +60,8 @@ class FrameBuffer:
         if self._start == self._end:
             self._start = self._end = 0
             self._frame_end = None
+            if len(self._buffer) > _KEPT_CAPACITY:
+                self._replace(bytearray(_FIRST_CAPACITY))
         wanted = self._frame_end if self._frame_end is not None else self._start + SIZE_BYTES
         if wanted > len(self._buffer) and self._start:
             self._move_to_front()
@@ -105,5 +109,8 @@ class FrameBuffer:
         capacity = min(2 * len(self._buffer), max(needed, 2 * _FIRST_CAPACITY))
         buffer = bytearray(max(capacity, len(self._buffer) + _FIRST_CAPACITY))
         buffer[: self._end] = self._view[: self._end]
+        self._replace(buffer)
+
+    def _replace(self, buffer: bytearray) -> None:
         self._buffer = buffer
         self._view = memoryview(buffer)

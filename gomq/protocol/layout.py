@@ -8,6 +8,8 @@ from gomq_storage.varint import encode_unsigned
 
 INT32: Final = struct.Struct(">i")
 NO_TAGS: Final = b"\0"
+NO_TOPIC_ID: Final = UUID(int=0)
+"""kio reads it as None."""
 
 
 def array_size(count: int, *, flexible: bool) -> bytes:

@@ -1,13 +1,15 @@
 """CreateTopics, versions 2-7.  v4 default counts (-1); v5 flexible, answers with counts and configs; v7 topic ids."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
 from gomq.errors import BrokerError
 from gomq_storage.errors import StorageError
+
+_MAX_MESSAGE: Final = 1000
 
 
 async def handle(state: State, request: Request) -> Result:
@@ -71,6 +73,7 @@ def _replication_problem(wanted: Any, node_id: int) -> tuple[ErrorCode, str] | N
 
 
 def _refused(name: str, error_code: int, message: str) -> dict[str, Any]:
+    message = message[:_MAX_MESSAGE]  # it may repeat what the client sent, and a string has a largest size
     return {"name": name, "topic_id": None, "error_code": error_code, "error_message": message, "configs": None}
 
 

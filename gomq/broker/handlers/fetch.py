@@ -4,10 +4,12 @@ An answer is sent as soon as it holds ``min_bytes``, or a partition has an error
 go from the segment's file to the socket by ``sendfile``. As in Kafka the first batch found is sent whole however
 small the limits are (KIP-74), and the last batch of a partition may be cut off.
 
-Fetch sessions (KIP-227) are declined: session id 0 tells the client to name its partitions each time.
+Fetch sessions (KIP-227) are declined: session id 0 tells the client to name its partitions each time. A partition
+that is named twice is looked at once, as its last entry wants it.
 """
 
-from typing import NamedTuple
+import errno
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from kio.schema.errors import ErrorCode
@@ -16,9 +18,12 @@ from gomq.broker.context import Request, Result, State
 from gomq.broker.partition import LEADER_EPOCH, Partition, wait_until
 from gomq.net.session import Parts
 from gomq.protocol.fetch import FetchedPartition, encode_response
+from gomq.protocol.layout import NO_TOPIC_ID
 from gomq_storage.errors import CorruptBatchError, OffsetOutOfRangeError, StorageError
 from gomq_storage.files import FileRange
 from gomq_storage.log import LogSlice
+
+_FULL_FETCH_EPOCHS: Final = (-1, 0)
 
 
 class _Wanted(NamedTuple):
@@ -39,7 +44,7 @@ class _Found(NamedTuple):
 async def handle(state: State, request: Request) -> Result:
     """Answer with what there is, or wait for it."""
     body = request.body
-    if getattr(body, "session_id", 0) != 0:
+    if getattr(body, "session_epoch", -1) not in _FULL_FETCH_EPOCHS:
         no_topics: list[tuple[str, list[tuple[FetchedPartition, FileRange | None]]]] = []
         error_code = ErrorCode.fetch_session_id_not_found
         return encode_response(request.version, request.correlation_id, no_topics, error_code=error_code)
@@ -66,15 +71,15 @@ async def handle(state: State, request: Request) -> Result:
 
 
 def _wanted(state: State, request: Request) -> list[_Wanted]:
-    wanted: list[_Wanted] = []
+    wanted: dict[tuple[str | UUID, int], _Wanted] = {}
     for topic in request.body.topics:
-        key = topic.topic_id if request.version >= 13 else topic.topic
+        key = (topic.topic_id or NO_TOPIC_ID) if request.version >= 13 else topic.topic
         for entry in topic.partitions:
             partition = state.topics.partition(key, entry.partition)
             epoch = getattr(entry, "current_leader_epoch", -1)
             limit = max(entry.partition_max_bytes, 0)
-            wanted.append(_Wanted(key, partition, entry.partition, entry.fetch_offset, limit, epoch))
-    return wanted
+            wanted[key, entry.partition] = _Wanted(key, partition, entry.partition, entry.fetch_offset, limit, epoch)
+    return list(wanted.values())
 
 
 def _look(wanted: list[_Wanted], max_bytes: int) -> list[_Found]:
@@ -92,7 +97,7 @@ def _look(wanted: list[_Wanted], max_bytes: int) -> list[_Found]:
 
 def _look_at(wanted: _Wanted, max_bytes: int, *, at_least_one_batch: bool) -> _Found:
     partition = wanted.partition
-    if partition is None:
+    if partition is None or partition.is_deleted:
         by_id = isinstance(wanted.topic, UUID)
         return _failed(wanted, ErrorCode.unknown_topic_id if by_id else ErrorCode.unknown_topic_or_partition)
     if wanted.leader_epoch > LEADER_EPOCH:
@@ -124,7 +129,7 @@ def _respond(request: Request, found: list[_Found]) -> Parts:
     opened: list[FileRange] = []
     try:
         for wanted, result, records in found:
-            source = records.open_range() if records is not None else None
+            source = _open(records, others=len(opened)) if records is not None else None
             if source is not None:
                 opened.append(source)
             topics.setdefault(wanted.topic, []).append((result, source))
@@ -132,4 +137,14 @@ def _respond(request: Request, found: list[_Found]) -> Parts:
     except BaseException:
         for source in opened:
             source.close()
+        raise
+
+
+def _open(records: LogSlice, *, others: int) -> FileRange | None:
+    """Open what was found; where descriptors run out the answer holds only the others, and the client asks again."""
+    try:
+        return records.open_range()
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE} and others:
+            return None
         raise

@@ -20,6 +20,8 @@ LARGEST_TIMESTAMP: Final = -3
 EARLIEST_LOCAL: Final = -4
 LATEST_TIERED: Final = -5
 EARLIEST_PENDING_UPLOAD: Final = -6
+_SINCE: Final = {LARGEST_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
+"""The version that brought each."""
 
 
 class _Found(NamedTuple):
@@ -35,7 +37,10 @@ async def handle(state: State, request: Request) -> Result:
         partitions = []
         for wanted in topic.partitions:
             partition = state.topics.partition(topic.name, wanted.partition_index)
-            found = await _find(partition, wanted.timestamp, getattr(wanted, "current_leader_epoch", -1))
+            if request.version < _SINCE.get(wanted.timestamp, 0):
+                found = _Found(ErrorCode.unsupported_version)
+            else:
+                found = await _find(partition, wanted.timestamp, getattr(wanted, "current_leader_epoch", -1))
             partitions.append(_result(wanted.partition_index, found))
         topics.append({"name": topic.name, "partitions": partitions})
     return {"throttle_time": 0, "topics": topics}
@@ -55,13 +60,13 @@ async def _find(partition: Partition | None, timestamp: int, leader_epoch: int) 
 
 
 async def _look_up(partition: Partition, timestamp: int) -> _Found:
+    log = partition.log
     if timestamp == LATEST:
         return _Found(0, partition.high_watermark)
     if timestamp in {EARLIEST, EARLIEST_LOCAL}:
-        return _Found(0, partition.log.log_start)
+        return _Found(0, log.log_start)
     if timestamp in {LATEST_TIERED, EARLIEST_PENDING_UPLOAD}:
         return _Found(0)
-    log = partition.log
     find = log.largest_timestamp if timestamp == LARGEST_TIMESTAMP else partial(log.find_timestamp, timestamp)
     found = await to_thread.run_sync(find)
     if found is None or found.offset >= partition.high_watermark:

@@ -9,13 +9,14 @@ from uuid import UUID
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
-from gomq.broker.partition import LEADER_EPOCH
+from gomq.broker.partition import LEADER_EPOCH, Partition
 from gomq.broker.topics import Topic
 from gomq.errors import BrokerError, TopicAlreadyExistsError
 from gomq_storage.errors import StorageError
 from gomq_storage.layout import topic_name_problem
 
 _NOT_ASKED = -(2**31)
+_NO_LEADER = -1
 
 
 async def handle(state: State, request: Request) -> Result:
@@ -70,19 +71,21 @@ def _missing(name: str | None, topic_id: UUID | None, error_code: int) -> dict[s
 
 
 def _describe(topic: Topic, node_id: int) -> dict[str, Any]:
-    partitions = [
-        {
-            "error_code": 0,
-            "partition_index": index,
-            "leader_id": node_id,
-            "leader_epoch": LEADER_EPOCH,
-            "replica_nodes": (node_id,),
-            "isr_nodes": (node_id,),
-            "offline_replicas": (),
-        }
-        for index in range(len(topic.partitions))
-    ]
+    partitions = [_describe_partition(*entry, node_id) for entry in enumerate(topic.partitions)]
     return _topic(0, topic.name, topic.id, partitions)
+
+
+def _describe_partition(index: int, partition: Partition, node_id: int) -> dict[str, Any]:
+    offline = partition.is_offline
+    return {
+        "error_code": ErrorCode.leader_not_available if offline else ErrorCode.none,
+        "partition_index": index,
+        "leader_id": _NO_LEADER if offline else node_id,
+        "leader_epoch": LEADER_EPOCH,
+        "replica_nodes": (node_id,),
+        "isr_nodes": (node_id,),
+        "offline_replicas": (node_id,) if offline else (),
+    }
 
 
 def _topic(

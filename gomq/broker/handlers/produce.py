@@ -14,6 +14,7 @@ from gomq.broker.context import Request, Result, State
 from gomq.broker.partition import Partition, wait_until
 from gomq.broker.validation import RejectedBatchError, validate
 from gomq.errors import ProtocolError
+from gomq.protocol.layout import NO_TOPIC_ID
 from gomq.protocol.produce import ProducedPartition, encode_response
 from gomq_storage.errors import BatchTooLargeError, StorageError
 
@@ -50,7 +51,7 @@ async def handle(state: State, request: Request) -> Result:
 
 def _entries(request: Request) -> Iterator[tuple[str | UUID, Any]]:
     for topic in request.body.topic_data:
-        key = topic.topic_id if request.version >= 13 else topic.name
+        key = (topic.topic_id or NO_TOPIC_ID) if request.version >= 13 else topic.name
         for partition in topic.partition_data:
             yield key, partition
 
@@ -58,9 +59,7 @@ def _entries(request: Request) -> Iterator[tuple[str | UUID, Any]]:
 def _append(state: State, request: Request, topic: str | UUID, data: Any) -> _Appended:  # noqa: ANN401
     partition = state.topics.partition(topic, data.index)
     if partition is None:
-        by_id = isinstance(topic, UUID)
-        unknown = ErrorCode.unknown_topic_id if by_id else ErrorCode.unknown_topic_or_partition
-        return _refused((topic, data), unknown, "there is no such topic or partition")
+        return _refused((topic, data), _unknown(topic), "there is no such topic or partition")
     try:
         header = validate(data.records, produce_version=request.version)
         first, last = partition.append(data.records, header)
@@ -78,6 +77,10 @@ def _append(state: State, request: Request, topic: str | UUID, data: Any) -> _Ap
 def _refused(entry: tuple[str | UUID, Any], error_code: ErrorCode, reason: str) -> _Appended:
     topic, data = entry
     return _Appended(topic, None, ProducedPartition(data.index, error_code, error_message=reason))
+
+
+def _unknown(topic: str | UUID) -> ErrorCode:
+    return ErrorCode.unknown_topic_id if isinstance(topic, UUID) else ErrorCode.unknown_topic_or_partition
 
 
 def _is_settled(entry: _Appended) -> bool:
@@ -98,7 +101,9 @@ def _judge(entry: _Appended) -> _Appended:
     if partition is None or partition.high_watermark >= entry.end:
         return entry
     index = entry.result.partition
-    if partition.problem is not None:
+    if partition.is_deleted:
+        failed = ProducedPartition(index, _unknown(entry.topic), error_message="the topic was deleted")
+    elif partition.problem is not None:
         failed = ProducedPartition(index, ErrorCode.kafka_storage_error, error_message=partition.problem)
     else:
         failed = ProducedPartition(index, ErrorCode.request_timed_out, error_message="the disk did not keep up")
