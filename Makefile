@@ -24,7 +24,7 @@ demo: $(VENV)/.run  ## publish this repository's own lines, replay them from off
 	@$(BIN)/gomq demo README.md pyproject.toml gomq/__init__.py storage/gomq_storage/log.py
 
 test: $(VENV)/.dev interop-kafka  ## run every test that ends within minutes
-	@$(BIN)/python -m pytest -q -m 'not soak'
+	@$(BIN)/python -m pytest -q
 
 check: $(VENV)/.dev  ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .

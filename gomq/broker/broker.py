@@ -3,10 +3,11 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import anyio
 from anyio import to_thread
+from anyio.abc import TaskGroup
 
 from gomq.broker.config import BrokerConfig, FlushMode
 from gomq.broker.context import State
@@ -18,6 +19,7 @@ from gomq.broker.topics import Topics
 from gomq.errors import BrokerStartError, ProtocolError
 from gomq.net.address import Address, parse_address
 from gomq.net.listener import Listener
+from gomq.net.scope import Scope
 from gomq.net.session import Session
 from gomq.net.transport import PlainTransport
 from gomq.protocol.requests import RequestHead
@@ -28,7 +30,7 @@ _log = get_logger("gomq.broker")
 _ANY_HOST = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - to tell them from a host that clients can reach
 
 
-class Broker:
+class Broker(Scope):
     """A single-node broker that serves while its scope is open.
 
     Args:
@@ -53,6 +55,7 @@ class Broker:
             if data is None:
                 raise TypeError("Broker needs data=DIRECTORY, or config=")
             config = BrokerConfig(data=Path(data), listen=listen, flush=FlushMode(flush))
+        super().__init__()
         self._config = config
         self._stack = AsyncExitStack()
         self._listener: Listener | None = None
@@ -66,12 +69,20 @@ class Broker:
         host, port = self._listener.address
         return str(Address("127.0.0.1" if host in _ANY_HOST else host, port))
 
-    async def __aenter__(self) -> Self:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        try:
+            return await super().__aexit__(kind, error, traceback)
+        finally:
+            await self._stack.aclose()
+
+    async def _open(self, group: TaskGroup) -> None:
         async with AsyncExitStack() as stack:
             listener = await Listener.bind(parse_address(self._config.listen))
             stack.callback(listener.close)
-            directory, topics = await to_thread.run_sync(self._open)
-            stack.push_async_callback(self._close, directory, topics)
+            directory, topics = await to_thread.run_sync(self._open_data)
+            stack.push_async_callback(self._close_data, directory, topics)
             self._report(topics)
             flusher = Flusher(
                 self._config.flush,
@@ -85,21 +96,13 @@ class Broker:
                 flusher=flusher,
                 producer_ids=ProducerIds(topics.metadata),
             )
-            group = await stack.enter_async_context(anyio.create_task_group())
-            stack.callback(group.cancel_scope.cancel)
             group.start_soon(flusher.run)
             group.start_soon(listener.accept_forever, self._serve, group, self._refused)
             self._listener = listener
             self._stack = stack.pop_all()
         _log.info("broker.started", address=self.address, data=str(self._config.data), flush=str(self._config.flush))
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return await self._stack.__aexit__(kind, error, traceback)
-
-    def _open(self) -> tuple[LogDirectory, Topics]:
+    def _open_data(self) -> tuple[LogDirectory, Topics]:
         try:
             directory = LogDirectory.open(self._config.data, node_id=self._config.node_id)
         except StorageError as error:
@@ -110,7 +113,7 @@ class Broker:
             directory.close()
             raise BrokerStartError(f"cannot read the broker's own state: {error}") from error
 
-    async def _close(self, directory: LogDirectory, topics: Topics) -> None:
+    async def _close_data(self, directory: LogDirectory, topics: Topics) -> None:
         with anyio.CancelScope(shield=True):
             failures = await to_thread.run_sync(topics.close)
             await to_thread.run_sync(directory.close)

@@ -9,10 +9,13 @@ from typing import Final
 
 import anyio
 
+from gomq.broker.logs import get_logger
 from gomq_storage.batch import BatchHeader, Buffer
 from gomq_storage.errors import LogOfflineError
 from gomq_storage.layout import TopicPartition
 from gomq_storage.log import AppendResult, Log, LogPosition, LogSlice
+
+_log = get_logger("gomq.broker")
 
 LEADER_EPOCH: Final = 0
 """The only epoch there is as long as nothing raises it."""
@@ -34,6 +37,7 @@ class Partition:
         self.is_deleted = False
         """Whether its topic is gone: whoever still holds the partition answers as if it had never been."""
         self._log = log
+        self._is_refused = False
         self._visible = log.end if log is not None else LogPosition(0, 0, 0)
         self.waiters: set[anyio.Event] = set()
         """Set and forgotten at the next change; ``wait_until`` fills it."""
@@ -63,7 +67,17 @@ class Partition:
         """Append a checked batch to the page cache; it is not visible yet. Errors are those of the log."""
         if self.problem is not None:
             raise LogOfflineError(Path(str(self.name)), self.problem)
-        return self.log.append_checked(batch, header, leader_epoch=LEADER_EPOCH)
+        try:
+            result = self.log.append_checked(batch, header, leader_epoch=LEADER_EPOCH)
+        except OSError as error:
+            if not self._is_refused:  # a full disk is told once, not for each message that finds it full
+                _log.error("partition.write_failed", partition=str(self.name), error=str(error))
+            self._is_refused = True
+            raise
+        if self._is_refused:
+            _log.info("partition.writes_again", partition=str(self.name))
+            self._is_refused = False
+        return result
 
     def read(self, offset: int, *, max_bytes: int, at_least_one_batch: bool) -> LogSlice | None:
         """Find visible bytes from an offset on, as ``Log.read`` does."""

@@ -1,15 +1,16 @@
 """Whether a producer's batch may be appended: a decision over its header, no I/O. Kafka: ``LogValidator``.
 
-The records are not opened: what their producer compressed is stored and served as it is.
+The records are not opened: what their producer compressed is stored and served as it is, if only it begins as it must.
 """
 
 from kio.schema.errors import ErrorCode
 
-from gomq_storage.batch import NO_PRODUCER_ID, BatchHeader, Buffer, check_batch
-from gomq_storage.compression import Codec
+from gomq_storage.batch import HEADER_SIZE, NO_PRODUCER_ID, BatchHeader, Buffer, check_batch
+from gomq_storage.compression import Codec, may_be
 from gomq_storage.errors import CorruptBatchError, UnsupportedCodecError, UnsupportedMagicError
 
 _ZSTD_SINCE_PRODUCE = 7
+_TELLING_BYTES = 8
 
 
 class RejectedBatchError(Exception):
@@ -38,13 +39,20 @@ def validate(records: Buffer | None, *, produce_version: int) -> BatchHeader:
         raise RejectedBatchError(ErrorCode.unsupported_compression_type, error.reason) from error
     except CorruptBatchError as error:
         raise RejectedBatchError(ErrorCode.corrupt_message, error.reason) from error
-    if codec is Codec.ZSTD and produce_version < _ZSTD_SINCE_PRODUCE:
-        raise RejectedBatchError(ErrorCode.unsupported_compression_type, "zstd needs Produce version 7")
+    _check_codec(codec, records, produce_version)
     if (problem := _problem(header, len(records))) is not None:
         raise RejectedBatchError(ErrorCode.invalid_record, problem)
     if header.is_log_append_time:
         raise RejectedBatchError(ErrorCode.invalid_timestamp, "only a broker sets log append time")
     return header
+
+
+def _check_codec(codec: Codec, records: Buffer, produce_version: int) -> None:
+    if codec is Codec.ZSTD and produce_version < _ZSTD_SINCE_PRODUCE:
+        raise RejectedBatchError(ErrorCode.unsupported_compression_type, "zstd needs Produce version 7")
+    if not may_be(codec, bytes(records[HEADER_SIZE : HEADER_SIZE + _TELLING_BYTES])):
+        reason = f"the records are not {codec.name.lower()}, or not of a kind that Kafka's clients read"
+        raise RejectedBatchError(ErrorCode.corrupt_message, reason)
 
 
 def _problem(header: BatchHeader, size: int) -> str | None:

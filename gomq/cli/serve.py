@@ -1,9 +1,11 @@
 """``gomq serve``: run the broker until it is told to stop."""
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -68,6 +70,7 @@ def serve(  # noqa: PLR0913 - the options
     Once it serves, one line on stdout says where: BROKERS=127.0.0.1:9092. A second signal ends it at once, without
     the tidying up.
     """
+    _raise_descriptor_limit()
     configure_logging(level=log_level, log_format=log_format)
     config = BrokerConfig(
         data=data,
@@ -78,6 +81,13 @@ def serve(  # noqa: PLR0913 - the options
         auto_create_topics=auto_create,
     )
     run(lambda: _serve(config), backend=backend)
+
+
+def _raise_descriptor_limit() -> None:
+    """Take as many file descriptors as the system gives: each partition needs three, each connection one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(config: BrokerConfig) -> None:

@@ -10,9 +10,9 @@ from gomq.client import topics
 from gomq.client.cluster import Cluster
 from gomq.client.metadata import BrokerMetadata, PartitionMetadata, TopicMetadata
 from gomq.client.offsets import EARLIEST, LATEST, look_up_offsets
-from gomq.client.scope import Scope
 from gomq.client.settings import ConnectionSettings
 from gomq.errors import ClosedError, UnknownTopicError
+from gomq.net.scope import Scope
 
 _LEADERLESS_PATIENCE = 5.0
 """Seconds to wait for partitions without a leader before offsets are asked for."""

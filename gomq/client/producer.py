@@ -23,10 +23,10 @@ from gomq.client.metadata import TopicMetadata, TopicPartition
 from gomq.client.partitioner import partition_of_key
 from gomq.client.publishing import Publishing
 from gomq.client.raising import own_copy
-from gomq.client.scope import Scope
 from gomq.client.sender import Sender
 from gomq.client.settings import Acks, ConnectionSettings, ProducerSettings, parse_acks, parse_codec
 from gomq.errors import ClosedError, DeliveryFailedError, GomqError, UnknownTopicError
+from gomq.net.scope import Scope
 from gomq_storage.compression import Codec
 from gomq_storage.record import NewRecord
 

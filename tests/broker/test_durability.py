@@ -1,5 +1,8 @@
 """What ``acks=all`` promises: nothing is acknowledged or shown before it is on the device; one sync does for many."""
 
+import errno
+import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from anyio import to_thread
 import gomq
 from gomq.broker import BrokerConfig, FlushMode
 from gomq.protocol.api import Api
+from gomq_storage.files import OsFile
 from gomq_storage.layout import segment_file_name
 from tests.broker.conftest import Disk
 from tests.support.waiting import until
@@ -151,3 +155,23 @@ async def test_with_flush_interval_an_append_is_synced_after_it(data: Path, disk
         before = disk.syncs
         await receive(wire, await send(wire, acks=1))
         await until(lambda: disk.syncs > before)
+
+
+async def test_a_full_disk_refuses_messages_is_logged_once_and_takes_them_again_when_there_is_room(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    caplog.set_level(logging.INFO, "gomq.broker")
+    assert (await receive(wire, await send(wire))).error_code == NO_ERROR
+    with monkeypatch.context() as patch:
+        patch.setattr(OsFile, "write", no_space)
+        for acks in (-1, 1, -1):
+            refused = await receive(wire, await send(wire, acks=acks))
+            assert (refused.error_code, refused.error_message) == (STORAGE, "[Errno 28] No space left on device")
+    assert (await receive(wire, await send(wire))).base_offset == 1
+    assert [record.message for record in caplog.records if record.message.startswith("partition.")] == [
+        "partition.write_failed",
+        "partition.writes_again",
+    ]

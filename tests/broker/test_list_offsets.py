@@ -6,6 +6,7 @@ import pytest
 
 from gomq.protocol.api import Api
 from gomq_storage.compression import Codec
+from tests.broker.conftest import Disk
 from tests.support.wire import Wire, batch, create_values, patched, produce_values, timed_batch, versions
 
 LATEST, EARLIEST, LARGEST, EARLIEST_LOCAL, LATEST_TIERED, PENDING_UPLOAD = -1, -2, -3, -4, -5, -6
@@ -119,3 +120,16 @@ async def test_records_that_lie_are_a_corrupt_message_only_where_they_must_be_op
     await produce(wire, patched(good, 61, b"\xff" * (len(good) - 61)))
     assert (await ask(wire, 150)).error_code == CORRUPT
     assert await offset_at(wire, LATEST) == 2
+
+
+async def test_the_end_is_behind_what_was_acknowledged_though_it_is_not_synced_yet(wire: Wire, disk: Disk):
+    disk.hold()
+    answer = await wire.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: timed_batch(100)}}, acks=1))
+    assert answer.responses[0].partition_responses[0].error_code == 0
+    entry = {"partition_index": 0, "current_leader_epoch": -1, "timestamp": LATEST}
+    asked = await wire.send(Api.LIST_OFFSETS, NEWEST, {"topics": [{"name": "orders", "partitions": [entry]}]})
+    assert not await wire.has_answer(within=0.05)
+    disk.release()
+    answer = await wire.receive(Api.LIST_OFFSETS, NEWEST, asked)
+    assert answer.topics[0].partitions[0].offset == 1
+    assert [await offset_at(wire, timestamp) for timestamp in (LARGEST, 100)] == [0, 0]

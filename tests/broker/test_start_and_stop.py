@@ -135,14 +135,22 @@ async def test_a_directory_of_an_unknown_version_is_left_alone(data: Path):
     assert "meta.properties" in await start_error(data)
 
 
-async def test_a_broker_may_start_again_once_it_could_not(data: Path):
+async def test_a_broker_starts_once_what_kept_it_from_it_is_gone(data: Path):
     make_file(data, "")
-    broker = gomq.Broker(data=data, listen="127.0.0.1:0")
-    with pytest.raises(BrokerStartError):
-        await broker.__aenter__()
+    await start_error(data)
     os.unlink(data)
-    async with broker:
+    async with gomq.Broker(data=data, listen="127.0.0.1:0") as broker:
         assert broker.address.startswith("127.0.0.1:")
+
+
+async def test_what_goes_wrong_in_the_block_comes_out_of_it_as_it_is(data: Path):
+    failure = ValueError("mine")
+    with pytest.raises(ValueError, match="mine") as raised:
+        async with gomq.Broker(data=data, listen="127.0.0.1:0"):
+            raise failure
+    assert raised.value is failure
+    async with gomq.Broker(data=data, listen="127.0.0.1:0"):
+        """The directory was let go of."""
 
 
 async def test_the_address_of_a_broker_that_does_not_run_is_an_error(data: Path):

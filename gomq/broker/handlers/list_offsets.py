@@ -1,5 +1,6 @@
 """ListOffsets, versions 1-11.  v2 isolation level; v4 leader epoch; v6 flexible; v7 largest timestamp; v8-v11 tiers.
 
+The end of a partition is where its acknowledged records end: an answer waits for the sync that lets them be seen.
 A record is looked for in a worker thread: it may have to be read from the device and decompressed. Nothing is kept
 in another tier, so the earliest local offset is the log's start and there is no latest tiered one.
 """
@@ -11,7 +12,7 @@ from anyio import to_thread
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
-from gomq.broker.partition import LEADER_EPOCH, Partition
+from gomq.broker.partition import LEADER_EPOCH, Partition, wait_until
 from gomq_storage.errors import CorruptBatchError, StorageError
 
 LATEST: Final = -1
@@ -20,6 +21,8 @@ LARGEST_TIMESTAMP: Final = -3
 EARLIEST_LOCAL: Final = -4
 LATEST_TIERED: Final = -5
 EARLIEST_PENDING_UPLOAD: Final = -6
+_PATIENCE_SECONDS: Final = 10.0
+"""For a sync that is under way; after that the answer is what can be seen."""
 _SINCE: Final = {LARGEST_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
 """The version that brought each."""
 
@@ -59,8 +62,18 @@ async def _find(partition: Partition | None, timestamp: int, leader_epoch: int) 
         return _Found(ErrorCode.kafka_storage_error)
 
 
+async def _catch_up(partition: Partition) -> None:
+    """Wait until what was appended before the question, and perhaps acknowledged with ``acks=1``, can be seen."""
+    end = partition.log.log_end
+    await wait_until(
+        lambda: partition.high_watermark >= end or partition.problem is not None, [partition], seconds=_PATIENCE_SECONDS
+    )
+
+
 async def _look_up(partition: Partition, timestamp: int) -> _Found:
     log = partition.log
+    if timestamp >= 0 or timestamp in {LATEST, LARGEST_TIMESTAMP}:
+        await _catch_up(partition)
     if timestamp == LATEST:
         return _Found(0, partition.high_watermark)
     if timestamp in {EARLIEST, EARLIEST_LOCAL}:

@@ -1,4 +1,4 @@
-"""``async with``: one task group for all tasks of a client, so that none outlives it and none dies silently."""
+"""``async with``: one group for all tasks of a client or broker, so that none outlives it and none dies silently."""
 
 from types import TracebackType
 from typing import Self
@@ -8,7 +8,7 @@ from anyio.abc import TaskGroup
 
 
 class Scope:
-    """What Producer, Consumer and Admin share: everything they start ends with their block.
+    """What Broker, Producer, Consumer and Admin share: everything they start ends with their block.
 
     A task that fails cancels the block, and its error is what the block raises: by itself, not in a group of one.
     """
@@ -17,7 +17,7 @@ class Scope:
         self._group: TaskGroup | None = None
 
     async def _open(self, group: TaskGroup) -> None:
-        """Make the client ready; when this raises, the block is not entered and nothing is left open."""
+        """Make ready; when this raises, the block is not entered and nothing is left open."""
         raise NotImplementedError
 
     async def _flush(self) -> None:
