@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import anyio
 from anyio.abc import TaskGroup
+from kio.schema.errors import ErrorCode
 
 from gomq.client.backoff import Backoff
 from gomq.client.connection import Connection, open_connection
@@ -181,5 +182,12 @@ def topic_error(topic: TopicMetadata) -> GomqError:
     if topic.error_code == UNKNOWN_TOPIC:
         return UnknownTopicError(f"topic {topic.name!r} does not exist")
     if topic.error_code:
-        return error_for(topic.error_code, f"topic {topic.name!r} cannot be used")
+        return error_for(topic.error_code, f"topic {topic.name!r} cannot be used: {_words(topic.error_code)}")
     return error_for(5, f"topic {topic.name!r} has a partition without a leader")
+
+
+def _words(error_code: int) -> str:
+    try:
+        return ErrorCode(error_code).name.replace("_", " ")
+    except ValueError:
+        return "for a reason that this client does not know"

@@ -137,7 +137,11 @@ async def connect(host: str, port: int) -> PlainTransport:
     """
     failure: OSError = OSError(errno.EADDRNOTAVAIL, f"{host} has no address")
     for family, kind, protocol, _, address in await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        candidate = socket.socket(family, kind, protocol)
+        try:
+            candidate = socket.socket(family, kind, protocol)
+        except OSError as error:  # such as a system without IPv6
+            failure = error
+            continue
         try:
             await _connect(candidate, address)
         except OSError as error:

@@ -48,6 +48,7 @@ STAMP_SIZE: Final = 16
 """Bytes of base offset, length and leader epoch: what a broker rewrites when it appends a batch."""
 NO_PRODUCER_ID: Final = -1
 NO_TIMESTAMP: Final = -1
+NO_LEADER_EPOCH: Final = -1
 MAGIC: Final = 2
 
 _PREFIX: Final = struct.Struct(">qii")

@@ -19,6 +19,7 @@ _XERIAL_MAGIC: Final = b"\x82SNAPPY\x00"
 _XERIAL_HEADER: Final = _XERIAL_MAGIC + struct.pack(">ii", 1, 1)
 _XERIAL_BLOCK_BYTES: Final = 32 << 10
 _FIRST_GUESS_BYTES: Final = 64 << 10
+_LZ4_INDEPENDENT: Final = 0x20
 
 
 class Codec(IntEnum):
@@ -40,6 +41,22 @@ def codec_of(attributes: int) -> Codec:
     if number >= len(_BY_NUMBER):
         raise UnsupportedCodecError(number)
     return _BY_NUMBER[number]
+
+
+def may_be(codec: Codec, start: bytes) -> bool:
+    """Whether compressed data may begin like this, of which the first five bytes are enough to tell.
+
+    LZ4 frames whose blocks depend on each other do not count: Kafka's clients and tools refuse them.
+    """
+    match codec:
+        case Codec.GZIP:
+            return start.startswith(b"\x1f\x8b")
+        case Codec.LZ4:
+            return start.startswith(b"\x04\x22\x4d\x18") and len(start) > 4 and bool(start[4] & _LZ4_INDEPENDENT)
+        case Codec.ZSTD:
+            return start.startswith(b"\x28\xb5\x2f\xfd") or start[1:4] == b"\x2a\x4d\x18"  # or a frame to be skipped
+        case _:
+            return True
 
 
 def compress(codec: Codec, data: bytes) -> bytes:
@@ -90,6 +107,7 @@ def _decompress_growing(into: Callable[[bytes, bytearray], int], data: bytes, ma
             if capacity >= max_bytes:
                 raise DecompressedTooLargeError(max_bytes) from error
             capacity = min(max_bytes, 4 * capacity)
+            del buffer  # never two of them
         else:
             return bytes(memoryview(buffer)[:size])
 
@@ -111,7 +129,9 @@ def _compress_xerial(data: bytes) -> bytes:
 
 def _decompress_snappy(data: bytes, max_bytes: int) -> bytes:
     if not data.startswith(_XERIAL_MAGIC):
-        return _decompress_snappy_block(data, max_bytes)
+        return _decompress_snappy_block(data, max_bytes, left=max_bytes)
+    if len(data) < len(_XERIAL_HEADER):
+        raise CorruptBatchError(f"snappy stream header of {len(data)} bytes")
     parts: list[bytes] = []
     left = max_bytes
     position = len(_XERIAL_HEADER)
@@ -121,17 +141,18 @@ def _decompress_snappy(data: bytes, max_bytes: int) -> bytes:
         block = data[position : position + size]
         if size == 0 or len(block) != size:
             raise CorruptBatchError(f"snappy block of {size} bytes, {len(block)} left")
-        part = _decompress_snappy_block(block, left)
+        part = _decompress_snappy_block(block, max_bytes, left=left)
         left -= len(part)
         parts.append(part)
         position += size
     return b"".join(parts)
 
 
-def _decompress_snappy_block(block: bytes, max_bytes: int) -> bytes:
+def _decompress_snappy_block(block: bytes, max_bytes: int, *, left: int) -> bytes:
+    """Decompress one block, for which ``left`` of the ``max_bytes`` are left."""
     try:
         size = cramjam.snappy.decompress_raw_len(block)
-        if size > max_bytes:
+        if size > left:
             raise DecompressedTooLargeError(max_bytes)
         buffer = bytearray(size)
         size = cramjam.snappy.decompress_raw_into(block, buffer)

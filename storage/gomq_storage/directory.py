@@ -21,11 +21,12 @@ from gomq_storage.config import LogConfig
 from gomq_storage.errors import DirectoryInUseError, DirectoryUnusableError, StorageError
 from gomq_storage.files import Files, OsFiles, read_whole, write_atomically
 from gomq_storage.layout import (
-    DELETED_SUFFIX,
     LOCK_FILE_NAME,
     META_PROPERTIES_FILE_NAME,
     PARTITION_METADATA_FILE_NAME,
     TopicPartition,
+    deleted_directory_name,
+    is_deleted_directory_name,
     parse_partition_directory_name,
     partition_directory_name,
 )
@@ -95,7 +96,11 @@ class LogDirectory:
         write_atomically(self._files, directory / PARTITION_METADATA_FILE_NAME, metadata)
         self._files.sync_directory(self.path)
         log = Log.open(directory, config, files=self._files)
-        log.flush()
+        try:
+            log.flush()
+        except StorageError:
+            log.abandon()
+            raise
         return log
 
     def open_log(self, partition: TopicPartition, *, config: LogConfig) -> Log:
@@ -116,7 +121,7 @@ class LogDirectory:
         1. Rename it to a name no partition has, and sync: from here on it is gone.  2. Remove files and folder.
         """
         source = self.path / partition_directory_name(partition)
-        doomed = self.path / f"{partition_directory_name(partition)[:200]}.{uuid.uuid4().hex}{DELETED_SUFFIX}"
+        doomed = self.path / deleted_directory_name(partition, uuid.uuid4().hex)
         if self._files.exists(source):
             self._files.rename(source, doomed)
             self._files.sync_directory(self.path)
@@ -128,7 +133,7 @@ class LogDirectory:
 
     def _finish_removals(self) -> None:
         for name in self._files.names(self.path):
-            if name.endswith(DELETED_SUFFIX):
+            if is_deleted_directory_name(name):
                 self._remove(self.path / name)
 
     def _remove(self, directory: Path) -> None:

@@ -4,6 +4,7 @@ A test's file system can drop what was not synced, tear it, or fail the n-th cal
 Blocking calls, never memory-mapped: a mapped file that is cut short kills the process with SIGBUS.
 """
 
+import errno
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -116,6 +117,8 @@ class OsFile:
 
     def sync(self) -> None:
         """Return once everything written is on the device."""
+        if self._descriptor < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # fdatasync alone would call it a ValueError
         os.fdatasync(self._descriptor)
 
     def duplicate_descriptor(self) -> int:
@@ -158,8 +161,11 @@ class OsFiles:
         os.unlink(path)
 
     def remove_directory(self, path: Path) -> None:
-        """Remove an empty directory."""
-        os.rmdir(path)
+        """Remove an empty directory, or the link to one that was put elsewhere."""
+        if os.path.islink(path):
+            os.unlink(path)
+        else:
+            os.rmdir(path)
 
     def sync_directory(self, path: Path) -> None:
         """Return once the names in a directory are on the device."""

@@ -16,8 +16,12 @@ PARTITION_METADATA_FILE_NAME = "partition.metadata"
 
 MAX_TOPIC_NAME_LENGTH = 249
 _TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+MAX_OFFSET = 2**63 - 1
+MAX_PARTITION = 2**31 - 1
 _SEGMENT_FILE_NAME = re.compile(r"([0-9]{20})(\.log|\.index|\.timeindex)")
 _PARTITION_DIRECTORY_NAME = re.compile(r"(.+)-(0|[1-9][0-9]{0,9})", re.DOTALL)
+_DELETED_DIRECTORY_NAME = re.compile(r"[a-zA-Z0-9._-]+-(0|[1-9][0-9]{0,9})\.[0-9a-f]{32}-delete")
+_MAX_NAME_LENGTH = 255
 
 
 class TopicPartition(NamedTuple):
@@ -51,7 +55,7 @@ def segment_file_name(base_offset: int, suffix: str = LOG_SUFFIX) -> str:
 def parse_segment_file_name(name: str) -> tuple[int, str] | None:
     """Take a segment file's name apart into base offset and suffix, or None for a foreign name."""
     match = _SEGMENT_FILE_NAME.fullmatch(name)
-    return (int(match[1]), match[2]) if match else None
+    return (int(match[1]), match[2]) if match and int(match[1]) <= MAX_OFFSET else None
 
 
 def partition_directory_name(partition: TopicPartition) -> str:
@@ -62,6 +66,17 @@ def partition_directory_name(partition: TopicPartition) -> str:
 def parse_partition_directory_name(name: str) -> TopicPartition | None:
     """Take a folder's name apart at its last dash, or None for a foreign name."""
     match = _PARTITION_DIRECTORY_NAME.fullmatch(name)
-    if match is None or topic_name_problem(match[1]) is not None:
+    if match is None or topic_name_problem(match[1]) is not None or int(match[2]) > MAX_PARTITION:
         return None
     return TopicPartition(match[1], int(match[2]))
+
+
+def deleted_directory_name(partition: TopicPartition, unique_id: str) -> str:
+    """Name the folder of a partition that is being removed; a long topic is cut. ``unique_id``: 32 hex digits."""
+    suffix = f"-{partition.partition}.{unique_id}{DELETED_SUFFIX}"
+    return partition.topic[: _MAX_NAME_LENGTH - len(suffix)] + suffix
+
+
+def is_deleted_directory_name(name: str) -> bool:
+    """Whether a folder is what ``deleted_directory_name`` names."""
+    return _DELETED_DIRECTORY_NAME.fullmatch(name) is not None

@@ -1,7 +1,8 @@
 """A partition's log: append, read, roll, sync, close. Kafka: ``UnifiedLog`` and ``LocalLog``.
 
 One thread appends and reads: in the broker the event loop's. ``flush`` and the look-ups by time may run in others at
-the same time, and opening, closing and deleting, which wait for the device, should.
+the same time, and opening, closing and deleting, which wait for the device, should. An append that begins a new
+segment waits for the device, too: the old one must be on it first.
 
 Nothing is buffered in the process: an append that returned is in the page cache and survives the process; ``flush``
 makes it survive the machine.
@@ -78,10 +79,12 @@ class Log:
         self._segments = segments
         self._end = LogPosition(log_end, segments[-1].base_offset, segments[-1].size)
         self._synced = LogPosition(segments[0].base_offset, segments[0].base_offset, 0)
-        self._new_names = True
+        self._synced_name: int | None = None  # base offset of the newest segment whose name is on the device
+        self._rolling = False
         self._failure: str | None = None
         self._closed = False
-        self._in_use = threading.Lock()  # a worker thread uses the files: they must not be closed
+        self._in_use = threading.Lock()  # a look-up in a worker thread uses the files: they must not be closed
+        self._syncing = threading.Lock()  # so does a flush, which must not wait for look-ups
 
     @classmethod
     def open(cls, directory: Path, config: LogConfig | None = None, *, files: Files | None = None) -> "Log":
@@ -130,8 +133,9 @@ class Log:
         Raises:
             CorruptBatchError: it is not a valid batch.
             BatchTooLargeError: it is larger than ``max.message.bytes`` or ``segment.bytes``.
-            LogOfflineError: an earlier write or sync failed.
+            LogOfflineError: a write or sync failed, now or before, in a way that cannot be undone.
             OSError: it could not be written; the log is as it was.
+            ValueError: the leader epoch is lower than an earlier batch's.
         """
         return self.append_checked(batch, check_batch(batch), leader_epoch=leader_epoch)
 
@@ -146,17 +150,35 @@ class Log:
         last_offset = base_offset + header.last_offset_delta
         active = self._segments[-1]
         state = ActiveSegment(active.base_offset, active.size)
-        if roll_reason(state, batch_size=header.size, last_offset=last_offset, config=config) is not None:
+        if self._rolling or roll_reason(state, batch_size=header.size, last_offset=last_offset, config=config):
             active = self.roll()
-        active.append(batch, header, base_offset=base_offset, leader_epoch=leader_epoch, config=config)
+        try:
+            active.append(batch, header, base_offset=base_offset, leader_epoch=leader_epoch, config=config)
+        except LogOfflineError as error:
+            self._failure = error.reason
+            raise
         self._end = LogPosition(last_offset + 1, active.base_offset, active.size)
         return AppendResult(base_offset, last_offset)
 
     def roll(self) -> Segment:
-        """Seal the active segment and start a new one at the log's end."""
-        self._segments[-1].seal()
+        """Seal the active segment and start a new one at the log's end; an empty one stays.
+
+        1. Sync everything: so a segment that has one behind it is never torn, and what is missing in it is damage.
+        2. Complete the time index.  3. Make the new segment's files.
+
+        Raises:
+            LogOfflineError: the sync failed.
+            OSError: the files could not be made; the next append tries again.
+        """
+        active = self._segments[-1]
+        if active.size == 0:
+            return active
+        if not self.is_synced:
+            self.flush()
+        active.seal()
+        self._rolling = True  # once the new files may be there, nothing can go into the old segment
         segment = Segment.open(self._files, self.directory, self._end.offset, create=True)
-        self._new_names = True
+        self._rolling = False
         self._segments = (*self._segments, segment)
         self._end = LogPosition(self._end.offset, segment.base_offset, 0)
         return segment
@@ -223,20 +245,21 @@ class Log:
             LogOfflineError: a sync failed, now or before. It is never tried again: the kernel may have dropped
                 the data and would report success.
         """
-        with self._in_use:
+        with self._syncing:
             if self._failure is not None:
                 raise LogOfflineError(self.directory, self._failure)
             end, segments = self._end, self._segments
-            new_names, self._new_names = self._new_names, False
+            newest = segments[-1].base_offset
             first = bisect_right(segments, self._synced.offset, key=lambda segment: segment.base_offset) - 1
             try:
                 for segment in segments[max(first, 0) :]:
                     segment.sync()
-                if new_names:
+                if newest != self._synced_name:
                     self._files.sync_directory(self.directory)
             except OSError as error:
                 self._failure = f"sync failed: {error.strerror}"
                 raise LogOfflineError(self.directory, self._failure) from error
+            self._synced_name = newest
             self._synced = end
             return end
 
@@ -256,7 +279,7 @@ class Log:
 
     def abandon(self) -> None:
         """Let go of the files without syncing them."""
-        with self._in_use:
+        with self._syncing, self._in_use:
             self._closed = True
             self._failure = self._failure or "closed"
             for segment in self._segments:

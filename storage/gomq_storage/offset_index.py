@@ -52,9 +52,13 @@ class OffsetIndex:
         relative = offset - self._base_offset
         return self._at(bisect_right(self._entries, relative, key=lambda entry: entry[0]) - 1)
 
-    def clear(self) -> None:
-        """Forget all entries."""
-        self._entries.clear()
+    def begin_rebuilding(self) -> None:
+        """Forget all entries; the file keeps its own until ``finish_rebuilding``."""
+        self._entries.begin_rebuilding()
+
+    def finish_rebuilding(self) -> None:
+        """Write the entries appended since ``begin_rebuilding`` in place of the file's."""
+        self._entries.finish_rebuilding()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,10 +1,10 @@
 """Open a log's folder: check what a crash may have left, rebuild indexes, cut a torn tail. Kafka: ``LogLoader``.
 
-1. Remove index files that have no log file.
-2. Check each sealed segment cheaply: from its last index entry on it must end where the next segment begins.
-   Where it does not, or an index is missing, scan it and rebuild its indexes.
-3. Scan the last segment whole, its CRCs too, and rebuild its indexes.
-4. Cut its torn tail, if it has one, after copying what is cut to ``<base offset>.log.torn``.
+1. Check each sealed segment cheaply: from its last index entries on it must end where the next segment begins.
+   Where it does not, or the indexes lack something, scan it and rebuild its indexes.
+2. Scan the last segment whole, its CRCs too, and rebuild its indexes.
+3. Cut its torn tail, if it has one, after copying what is cut to ``<base offset>.log.torn``.
+4. Remove index files that have no log file.
 
 A single broker has no replica to fetch from, so nothing is cut that may be good: where a valid batch follows a
 damaged one, or a sealed segment is damaged, opening fails with ``DamagedLogError`` and the files stay as they are.
@@ -12,27 +12,27 @@ Interrupted at any point, the next opening does the same again.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from crc32c import crc32c
+
 from gomq_storage.batch import (
+    ATTRIBUTES_POSITION,
     HEADER_SIZE,
-    LENGTH_OVERHEAD,
     MAGIC,
     MAGIC_POSITION,
+    NO_LEADER_EPOCH,
     BatchHeader,
-    check_batch,
     read_header,
 )
 from gomq_storage.config import LogConfig
 from gomq_storage.errors import CorruptBatchError, DamagedLogError
 from gomq_storage.files import Files
-from gomq_storage.layout import (
-    LOG_SUFFIX,
-    parse_segment_file_name,
-)
+from gomq_storage.layout import LOG_SUFFIX, parse_segment_file_name
+from gomq_storage.offset_index import MAX_RELATIVE_OFFSET
 from gomq_storage.segment import Segment
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -62,23 +62,23 @@ def recover(files: Files, directory: Path, *, config: LogConfig) -> tuple[tuple[
     """
     names = files.names(directory)
     bases = sorted(parsed[0] for name in names if (parsed := parse_segment_file_name(name)) and parsed[1] == LOG_SUFFIX)
-    report = RecoveryReport(removed_files=_remove_orphans(files, directory, names, frozenset(bases)))
-    if not bases:
-        return (Segment.open(files, directory, 0, create=True),), 0, report
     segments: list[Segment] = []
+    rebuilt = 0
     try:
         for base_offset, following in pairwise(bases):
             segments.append(Segment.open(files, directory, base_offset))
-            if not _ends_at(segments[-1], following):
+            if not _is_sound(segments[-1], following, config):
                 _rebuild_sealed(segments[-1], following, config)
-                report = replace(report, rebuilt_segments=report.rebuilt_segments + 1)
-        segments.append(Segment.open(files, directory, bases[-1]))
+                rebuilt += 1
+        segments.append(Segment.open(files, directory, bases[-1] if bases else 0, create=not bases))
         log_end, cut = _recover_last(files, segments[-1], config)
+        removed = _remove_orphans(files, directory, names, frozenset(bases or [0]))
     except BaseException:
         for segment in segments:
             segment.close()
         raise
-    return tuple(segments), log_end, replace(report, truncated_bytes=cut)
+    report = RecoveryReport(truncated_bytes=cut, rebuilt_segments=rebuilt, removed_files=removed)
+    return tuple(segments), log_end, report
 
 
 def _remove_orphans(files: Files, directory: Path, names: list[str], bases: frozenset[int]) -> int:
@@ -88,14 +88,26 @@ def _remove_orphans(files: Files, directory: Path, names: list[str], bases: froz
     return len(orphans)
 
 
-def _ends_at(segment: Segment, following: int) -> bool:
-    """Whether a sealed segment, looked at through its indexes, reaches the next one."""
-    if segment.size and not len(segment.time_index):
-        return False
+def _is_sound(segment: Segment, following: int, config: LogConfig) -> bool:
+    """Whether a sealed segment, looked at through its indexes, reaches the next one, and they lack no entry.
+
+    The indexes are never synced, so a power cut may have taken any part of them.
+    """
+    last, end, aligned = segment.offset_index.last, segment.base_offset, False
     try:
-        return segment.next_offset() == following
+        largest_at = segment.position_of(segment.largest)
+        if largest_at is None:
+            return False
+        for position, header in segment.headers(min(last.position, largest_at)):
+            aligned |= position == last.position and header.base_offset <= last.offset
+            if position - last.position > config.index_interval_bytes:
+                return False
+            if header.max_timestamp > segment.largest.timestamp:
+                return False
+            end = header.next_offset
     except CorruptBatchError:
         return False
+    return aligned and end == following
 
 
 def _rebuild_sealed(segment: Segment, following: int, config: LogConfig) -> None:
@@ -107,34 +119,39 @@ def _rebuild_sealed(segment: Segment, following: int, config: LogConfig) -> None
         reason = f"the segment ends before offset {next_offset}, the next one starts at {following}"
         raise DamagedLogError(segment.path, size, reason)
     segment.seal()
+    segment.finish_rebuilding()
 
 
 def _recover_last(files: Files, segment: Segment, config: LogConfig) -> tuple[int, int]:
     """Scan the last segment and cut its torn tail; return the log's end and how many bytes were cut."""
     size = segment.size
     next_offset, problem = _scan(segment, size, config)
-    if problem is None:
-        return next_offset, 0
-    later = _valid_batch_behind(segment, problem.position, size, next_offset)
-    if later is not None:
-        raise DamagedLogError(
-            segment.path, problem.position, f"{problem.reason}; a valid batch follows at byte {later}"
-        )
-    _keep_aside(files, segment, problem.position, size)
-    segment.truncate(problem.position)
-    return next_offset, size - problem.position
+    if problem is not None:
+        later = _valid_batch_behind(segment, problem.position, size, next_offset)
+        if later is not None:
+            reason = f"{problem.reason}; a valid batch follows at byte {later}"
+            raise DamagedLogError(segment.path, problem.position, reason)
+        _keep_aside(files, segment, problem.position, size)
+        segment.truncate(problem.position)
+    segment.finish_rebuilding()
+    return next_offset, size - segment.size
 
 
 def _scan(segment: Segment, size: int, config: LogConfig) -> tuple[int, CorruptBatchError | None]:
-    """Check every batch and rebuild the indexes; return the offset behind the last good batch and what ended it."""
-    segment.clear_indexes()
-    segment.size = 0
+    """Check every batch and work out the indexes; return the offset behind the last good batch and what ended it.
+
+    Raises:
+        DamagedLogError: a batch whose CRC holds cannot be where it is.
+    """
+    segment.begin_rebuilding()
     expected = segment.base_offset
     try:
         for position, header in _checked_batches(segment, size):
             if header.base_offset != expected:
                 reason = f"base offset {header.base_offset} where {expected} should follow"
                 return expected, CorruptBatchError(reason, position=position, path=segment.path)
+            if (problem := _problem_with_place(segment, header)) is not None:
+                raise DamagedLogError(segment.path, position, problem)
             segment.note(header, position, config=config)
             expected = header.next_offset
     except CorruptBatchError as problem:
@@ -142,28 +159,50 @@ def _scan(segment: Segment, size: int, config: LogConfig) -> tuple[int, CorruptB
     return expected, None
 
 
+def _problem_with_place(segment: Segment, header: BatchHeader) -> str | None:
+    """Say why a batch that is whole cannot be this segment's next. It is no torn tail, and is not cut."""
+    if header.last_offset - segment.base_offset > MAX_RELATIVE_OFFSET:
+        return f"offset {header.last_offset} is too far from the file's first"
+    if header.leader_epoch != NO_LEADER_EPOCH and header.leader_epoch < max(segment.leader_epoch, 0):
+        return f"leader epoch {header.leader_epoch} behind {segment.leader_epoch}"
+    return None
+
+
 def _checked_batches(segment: Segment, size: int) -> Iterator[tuple[int, BatchHeader]]:
     """Yield position and header of each batch whose CRC holds, reading a chunk at a time."""
     position = 0
-    chunk, chunk_start = b"", 0
+    chunk, start = memoryview(b""), 0
     while position < size:
-        wanted = HEADER_SIZE
-        if position - chunk_start + LENGTH_OVERHEAD <= len(chunk):
-            start = position - chunk_start
-            wanted = LENGTH_OVERHEAD + int.from_bytes(chunk[start + 8 : start + LENGTH_OVERHEAD], "big", signed=True)
-        if position + wanted > chunk_start + len(chunk) and chunk_start + len(chunk) < size:
-            if position + wanted > size:
-                raise CorruptBatchError(
-                    f"batch of {wanted} bytes, {size - position} are left", position=position, path=segment.path
-                )
-            chunk, chunk_start = segment.read(position, max(wanted, _CHUNK_BYTES)), position
-            continue
+        if position + HEADER_SIZE > start + len(chunk):
+            chunk, start = memoryview(segment.read(position, _CHUNK_BYTES)), position
         try:
-            header = check_batch(chunk, position - chunk_start)
+            header = read_header(chunk, position - start)
         except CorruptBatchError as error:
             raise CorruptBatchError(error.reason, position=position, path=segment.path) from error
+        end = position + header.size
+        if end > size:
+            reason = f"batch of {header.size} bytes, {size - position} are left"
+            raise CorruptBatchError(reason, position=position, path=segment.path)
+        if end > start + len(chunk) and header.size <= _CHUNK_BYTES:
+            chunk, start = memoryview(segment.read(position, _CHUNK_BYTES)), position
+        if end <= start + len(chunk):
+            crc = crc32c(chunk[position - start + ATTRIBUTES_POSITION : end - start])
+        else:
+            crc = _crc(segment, position, header)
+        if crc != header.crc:
+            reason = f"CRC is {crc:#010x}, the header says {header.crc:#010x}"
+            raise CorruptBatchError(reason, position=position, path=segment.path)
         yield position, header
-        position += header.size
+        position = end
+
+
+def _crc(segment: Segment, position: int, header: BatchHeader) -> int:
+    """Work out a batch's CRC a chunk at a time: its length may be a lie, and is not worth that much memory."""
+    crc = 0
+    end = position + header.size
+    for start in range(position + ATTRIBUTES_POSITION, end, _CHUNK_BYTES):
+        crc = crc32c(segment.read(start, min(_CHUNK_BYTES, end - start)), crc)
+    return crc
 
 
 def _valid_batch_behind(segment: Segment, damaged: int, size: int, expected: int) -> int | None:
@@ -173,9 +212,9 @@ def _valid_batch_behind(segment: Segment, damaged: int, size: int, expected: int
         chunk = segment.read(start, _CHUNK_BYTES + HEADER_SIZE)
         found = chunk.find(_MAGIC_BYTE, MAGIC_POSITION)
         while 0 <= found < _CHUNK_BYTES + MAGIC_POSITION:
-            candidate = start + found - MAGIC_POSITION
-            if _is_valid_batch(segment, chunk[found - MAGIC_POSITION :][:HEADER_SIZE], candidate, size, expected):
-                return candidate
+            first = found - MAGIC_POSITION
+            if _is_valid_batch(segment, chunk[first : first + HEADER_SIZE], start + first, size, expected):
+                return start + first
             found = chunk.find(_MAGIC_BYTE, found + 1)
         start += _CHUNK_BYTES
     return None
@@ -184,12 +223,12 @@ def _valid_batch_behind(segment: Segment, damaged: int, size: int, expected: int
 def _is_valid_batch(segment: Segment, raw: bytes, position: int, size: int, expected: int) -> bool:
     try:
         header = read_header(raw)
-        if header.base_offset < expected or position + header.size > size:
-            return False
-        check_batch(segment.read(position, header.size))
     except CorruptBatchError:
         return False
-    return True
+    # Of what looks like a header by chance, hardly anything has an offset of this segment: few CRCs are worked out.
+    if not expected <= header.base_offset <= segment.base_offset + MAX_RELATIVE_OFFSET:
+        return False
+    return position + header.size <= size and _crc(segment, position, header) == header.crc
 
 
 def _keep_aside(files: Files, segment: Segment, position: int, size: int) -> None:

@@ -5,9 +5,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from gomq_storage.batch import HEADER_SIZE, NO_TIMESTAMP, STAMP_SIZE, BatchHeader, Buffer, read_header, stamp
+from gomq_storage.batch import (
+    HEADER_SIZE,
+    NO_LEADER_EPOCH,
+    NO_TIMESTAMP,
+    STAMP_SIZE,
+    BatchHeader,
+    Buffer,
+    read_header,
+    stamp,
+)
 from gomq_storage.config import LogConfig
-from gomq_storage.errors import CorruptBatchError
+from gomq_storage.errors import CorruptBatchError, LogOfflineError
 from gomq_storage.files import File, Files
 from gomq_storage.layout import LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, segment_file_name
 from gomq_storage.offset_index import OffsetIndex, OffsetPosition
@@ -31,6 +40,8 @@ class Segment:
         self.time_index = time_index
         self.largest = time_index.last
         """The largest timestamp so far and the offset that brought it."""
+        self.leader_epoch = NO_LEADER_EPOCH
+        """The leader epoch of the last batch that this object took account of."""
         self._log = log
         self._bytes_since_index_entry = 0
 
@@ -65,32 +76,40 @@ class Segment:
 
         Raises:
             OSError: nothing was appended; what was written of the batch is cut off again.
+            LogOfflineError: it could not be cut off.
+            ValueError: the leader epoch is lower than that of the batch in front.
         """
+        if leader_epoch < self.leader_epoch:
+            raise ValueError(f"leader epoch {leader_epoch} behind {self.leader_epoch}")
         position = self.size
         body = memoryview(batch)[STAMP_SIZE : header.size]
         try:
             self._log.write(position, [stamp(header, base_offset=base_offset, leader_epoch=leader_epoch), body])
-        except OSError:
-            # Where even this fails, the next batch is written at the same position, and recovery cuts what is left.
-            with suppress(OSError):
+        except OSError as error:
+            try:
                 self._log.truncate(position)
+            except OSError:
+                raise LogOfflineError(self.path, f"write failed: {error.strerror}") from error
             raise
-        self.note(header._replace(base_offset=base_offset), position, config=config)
+        self.note(header._replace(base_offset=base_offset, leader_epoch=leader_epoch), position, config=config)
 
     def note(self, header: BatchHeader, position: int, *, config: LogConfig) -> None:
         """Take account of a batch that is in the log file: size, largest timestamp, index entries."""
+        self.size = position + header.size
+        self.leader_epoch = header.leader_epoch
         if header.max_timestamp > self.largest.timestamp:
             self.largest = TimestampOffset(header.max_timestamp, header.last_offset)
         if self._bytes_since_index_entry > config.index_interval_bytes:
-            self.offset_index.append(header.last_offset, position)
-            self.time_index.append_if_larger(self.largest)
-            self._bytes_since_index_entry = 0
+            with suppress(OSError):  # the batch is in the log all the same, and the next one tries again
+                self.offset_index.append(header.last_offset, position)
+                self.time_index.append_if_larger(self.largest)
+                self._bytes_since_index_entry = 0
         self._bytes_since_index_entry += header.size
-        self.size = position + header.size
 
     def seal(self) -> None:
         """Complete the time index: the segment takes no more batches, or its log is being closed."""
-        self.time_index.append_if_larger(self.largest)
+        with suppress(OSError):  # the next opening sees that the entry is missing
+            self.time_index.append_if_larger(self.largest)
 
     def find(self, offset: int) -> tuple[OffsetPosition, int] | None:
         """Find the batch that holds an offset, or else the first one behind it.
@@ -98,6 +117,19 @@ class Segment:
         Returns:
             the batch's base offset and position, and its size; None where all batches lie before the offset.
         """
+        found = self._find_batch(offset)
+        return (OffsetPosition(found[1].base_offset, found[0]), found[1].size) if found is not None else None
+
+    def position_of(self, entry: TimestampOffset) -> int | None:
+        """Find the batch that an entry of the time index stands for; None where the log does not bear it out."""
+        if entry.timestamp == NO_TIMESTAMP:
+            return 0
+        found = self._find_batch(entry.offset)
+        if found is None or found[1].max_timestamp != entry.timestamp or found[1].base_offset > entry.offset:
+            return None
+        return found[0]
+
+    def _find_batch(self, offset: int) -> tuple[int, BatchHeader] | None:
         start = self.offset_index.look_up(offset).position
         if start >= self.size:
             start = 0  # the index is of another file
@@ -108,12 +140,12 @@ class Segment:
                 raise
             return self._scan_for(offset, 0)  # the index was wrong, not the log
 
-    def _scan_for(self, offset: int, start: int) -> tuple[OffsetPosition, int] | None:
+    def _scan_for(self, offset: int, start: int) -> tuple[int, BatchHeader] | None:
         for position, header in self.headers(start):
             if header.base_offset > offset and position == start > 0:
                 raise CorruptBatchError(f"index entry of offset {offset} points behind it", position=position)
             if header.last_offset >= offset:
-                return OffsetPosition(header.base_offset, position), header.size
+                return position, header
         return None
 
     def headers(self, start: int = 0) -> Iterator[tuple[int, BatchHeader]]:
@@ -145,21 +177,14 @@ class Segment:
         """
         if self.largest.timestamp < timestamp:
             return None
-        offset = self.time_index.look_up(timestamp).offset
-        for position, header in self.headers(self.offset_index.look_up(offset).position):
+        start = self.position_of(self.time_index.look_up(timestamp)) or 0
+        for position, header in self.headers(start):
             if header.max_timestamp < timestamp:
                 continue
             for record in decode_batch(self.read(position, header.size), header):
                 if record.timestamp >= timestamp:
                     return TimestampOffset(record.timestamp, record.offset)
         return None
-
-    def next_offset(self) -> int:
-        """Work out the offset behind the last batch, from the last index entry on."""
-        following = self.base_offset
-        for _, header in self.headers(self.offset_index.last.position):
-            following = header.next_offset
-        return following
 
     def read(self, position: int, size: int) -> bytes:
         """Read a part of the log file."""
@@ -171,12 +196,22 @@ class Segment:
         self._log.sync()
         self.size = size
 
-    def clear_indexes(self) -> None:
-        """Forget what the indexes hold, so that ``note`` can fill them anew."""
-        self.offset_index.clear()
-        self.time_index.clear()
+    def begin_rebuilding(self) -> None:
+        """Forget the batches and what the indexes hold, so that ``note`` can take account of them anew.
+
+        The files stay as they are until ``finish_rebuilding``.
+        """
+        self.offset_index.begin_rebuilding()
+        self.time_index.begin_rebuilding()
         self.largest = TimestampOffset(NO_TIMESTAMP, self.base_offset)
+        self.leader_epoch = NO_LEADER_EPOCH
+        self.size = 0
         self._bytes_since_index_entry = 0
+
+    def finish_rebuilding(self) -> None:
+        """Write the indexes."""
+        self.offset_index.finish_rebuilding()
+        self.time_index.finish_rebuilding()
 
     def sync(self) -> None:
         """Return once the log file is on the device; the indexes can be rebuilt from it."""

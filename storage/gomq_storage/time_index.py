@@ -51,10 +51,14 @@ class TimeIndex:
         """Find the last entry at or below a timestamp; no timestamp at the segment's start where there is none."""
         return self._at(bisect_right(self._entries, timestamp, key=lambda entry: entry[0]) - 1)
 
-    def clear(self) -> None:
-        """Forget all entries."""
-        self._entries.clear()
+    def begin_rebuilding(self) -> None:
+        """Forget all entries; the file keeps its own until ``finish_rebuilding``."""
+        self._entries.begin_rebuilding()
         self._last = self._at(-1)
+
+    def finish_rebuilding(self) -> None:
+        """Write the entries appended since ``begin_rebuilding`` in place of the file's."""
+        self._entries.finish_rebuilding()
 
     def close(self) -> None:
         """Let go of the file."""

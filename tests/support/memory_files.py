@@ -2,8 +2,9 @@
 
 What a power cut may leave, here as on a journaling file system:
 
-- of a file's bytes: those of its last ``sync``, and of what was written since any sectors of 512 bytes, old or new;
-  a file may have got its new size and not the bytes, which are zeros then;
+- of a file's bytes: those of its last ``sync``, and of what was written since the first so many sectors of 512
+  bytes; a file may have got its new size and not the bytes, which are zeros then. With ``reorder`` it is any of the
+  sectors, as on a file system that does not write a growing file in order;
 - of a directory's names: those of its last ``sync_directory``, and of what was made, renamed and removed since any
   part, a rename wholly or not at all. Syncing a file does not sync its name.
 
@@ -29,16 +30,19 @@ class _Node:
     data: bytearray = field(default_factory=bytearray)
     synced: bytes = b""
 
-    def after_power_cut(self, rng: random.Random) -> "_Node":
+    def after_power_cut(self, rng: random.Random, *, reorder: bool) -> "_Node":
         now, old = bytes(self.data), self.synced
         if now == old or rng.random() < 0.2:
             return _Node(bytearray(old), old)
         size = rng.choice((len(old), len(now), rng.randint(min(len(old), len(now)), max(len(old), len(now)))))
-        chance = rng.choice((0.0, 0.5, 1.0))
+        starts = range(0, size, SECTOR_BYTES)
+        written = set(rng.sample(starts, rng.randint(0, len(starts))))
+        if not reorder:
+            written = set(starts[: len(written)])
         data = bytearray(size)
-        for start in range(0, size, SECTOR_BYTES):
+        for start in starts:
             end = min(start + SECTOR_BYTES, size)
-            sector = (now if rng.random() < chance else old)[start:end]
+            sector = (now if start in written else old)[start:end]
             data[start : start + len(sector)] = sector
         return _Node(data, bytes(data))
 
@@ -60,13 +64,13 @@ class _Directory:
         self.synced = dict(self.entries)
         self.changes.clear()
 
-    def after_power_cut(self, rng: random.Random) -> "_Directory":
+    def after_power_cut(self, rng: random.Random, *, reorder: bool) -> "_Directory":
         entries = dict(self.synced)
         chance = rng.choice((0.0, 0.5, 1.0))
         for names in self.changes:
             if rng.random() < chance:
                 _apply(entries, names)
-        left = {name: node.after_power_cut(rng) for name, node in entries.items()}
+        left = {name: node.after_power_cut(rng, reorder=reorder) for name, node in entries.items()}
         return _Directory(left, dict(left))
 
 
@@ -185,10 +189,10 @@ class MemoryFiles:
         """Choose how many bytes of a failing write get through."""
         return self._random.choice((0, size, self._random.randint(0, size)))
 
-    def crash(self, seed: int = 0) -> "MemoryFiles":
+    def crash(self, seed: int = 0, *, reorder: bool = False) -> "MemoryFiles":
         """Cut the power: return the file system as it may be found afterwards, one of many by the seed."""
         after = MemoryFiles(self.root, seed=seed)
-        after._tree = self._tree.after_power_cut(random.Random(seed))
+        after._tree = self._tree.after_power_cut(random.Random(seed), reorder=reorder)
         return after
 
     def content(self, path: Path) -> bytes:
