@@ -50,6 +50,8 @@ for _name, _result, _arguments in (
     ("conf_set", c_int, (c_void_p, c_char_p, c_char_p, c_char_p, c_size_t)),
     ("new", c_void_p, (c_int, c_void_p, c_char_p, c_size_t)),
     ("topic_new", c_void_p, (c_void_p, c_char_p, c_void_p)),
+    ("metadata", c_int, (c_void_p, c_int, c_void_p, c_void_p, c_int)),
+    ("metadata_destroy", None, (c_void_p,)),
     ("produce_batch", c_int, (c_void_p, c_int32, c_int, c_void_p, c_int)),
     ("flush", c_int, (c_void_p, c_int)),
     ("consume_start", c_int, (c_void_p, c_int32, c_int64)),
@@ -67,6 +69,7 @@ def produce(job: Job) -> Figures:
     """Publish the messages and wait for every acknowledgement."""
     handle = _client(_PRODUCER, {"bootstrap.servers": job.address, **PRODUCER})
     topic = _library.rd_kafka_topic_new(handle, job.topic.encode(), None)
+    _find_leader(handle, topic)
     value = job.value  # not copied by the library, so it has to outlive the flush
     messages = (_Message * _AT_ONCE)(*[_Message(payload=value, size=job.size) for _ in range(_AT_ONCE)])
     started = time.perf_counter()
@@ -76,6 +79,18 @@ def produce(job: Job) -> Figures:
     if _library.rd_kafka_flush(handle, _PATIENCE_MS):
         raise MeasurementError("messages were not acknowledged in time")
     return rate(job.count, job.size, time.perf_counter() - started) | {"messages": job.count}
+
+
+def _find_leader(handle: int, topic: int) -> None:
+    """Wait until the library knows the topic's leader.
+
+    Whoever fills its queue before that blocks with the topic's lock in hand, and the answer that would tell the leader
+    waits for that lock for ever.
+    """
+    found = c_void_p()
+    if _library.rd_kafka_metadata(handle, 0, topic, byref(found), _PATIENCE_MS):
+        raise MeasurementError("no answer to a request for the topic's leader")
+    _library.rd_kafka_metadata_destroy(found)
 
 
 def consume(job: Job) -> Figures:
