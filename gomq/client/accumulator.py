@@ -12,11 +12,11 @@ from typing import Final
 import anyio
 
 from gomq.client.message import Receipt
-from gomq.client.metadata import TopicPartition
 from gomq.client.raising import own_copy
 from gomq.errors import ClosedError, DeliveryFailedError, GomqError
 from gomq_storage.batch import HEADER_SIZE
 from gomq_storage.compression import Codec
+from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord, build_batch, encode_batch, encode_values
 
 RECORD_OVERHEAD: Final = 21

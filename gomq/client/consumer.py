@@ -9,12 +9,12 @@ from gomq.client.cluster import Cluster
 from gomq.client.fetched import FetchBuffer
 from gomq.client.fetcher import Fetcher
 from gomq.client.message import Message
-from gomq.client.metadata import TopicPartition
 from gomq.client.offsets import EARLIEST, LATEST, look_up_offsets
 from gomq.client.reader import Batches, Reader
 from gomq.client.settings import ConnectionSettings, ConsumerSettings
 from gomq.errors import ClosedError, UnknownTopicError
 from gomq.net.scope import Scope
+from gomq_storage.layout import TopicPartition
 
 _LEADERLESS_PATIENCE = 5.0
 """Seconds to wait, at the start, for partitions without a leader."""

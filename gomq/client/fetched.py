@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import anyio
 
 from gomq.client.message import Batch, Message
-from gomq.client.metadata import TopicPartition
 from gomq.client.raising import own_copy
 from gomq.errors import CorruptMessageError, GomqError
 from gomq_storage.batch import BatchHeader, check_batch
 from gomq_storage.errors import CorruptBatchError
+from gomq_storage.layout import TopicPartition
 from gomq_storage.record import BatchRecords
 
 _AT_ONCE = 300

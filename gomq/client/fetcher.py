@@ -14,7 +14,6 @@ from anyio.abc import TaskGroup
 from gomq.client.backoff import Backoff
 from gomq.client.cluster import UNKNOWN_TOPIC, Cluster, Purpose, topic_error
 from gomq.client.fetched import Chunk, FetchBuffer
-from gomq.client.metadata import TopicPartition
 from gomq.client.settings import ConsumerSettings
 from gomq.errors import (
     BrokerError,
@@ -28,6 +27,7 @@ from gomq.errors import (
 from gomq.protocol.api import Api
 from gomq_storage.batch import BatchHeader, walk
 from gomq_storage.errors import CorruptBatchError
+from gomq_storage.layout import TopicPartition
 
 _OFFSET_OUT_OF_RANGE: Final = 1
 _UNKNOWN_TOPIC_PATIENCE: Final = 5.0

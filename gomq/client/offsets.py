@@ -6,9 +6,9 @@ from typing import Any, Final
 import anyio
 
 from gomq.client.cluster import Cluster, Purpose
-from gomq.client.metadata import TopicPartition
 from gomq.errors import GomqError, LeaderNotAvailableError, ProtocolError, error_for
 from gomq.protocol.api import Api
+from gomq_storage.layout import TopicPartition
 
 LATEST: Final = -1
 EARLIEST: Final = -2

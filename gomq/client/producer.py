@@ -19,7 +19,7 @@ from gomq.client.message import (
     checked_timestamp,
     normalize_headers,
 )
-from gomq.client.metadata import TopicMetadata, TopicPartition
+from gomq.client.metadata import TopicMetadata
 from gomq.client.partitioner import partition_of_key
 from gomq.client.publishing import Publishing
 from gomq.client.raising import own_copy
@@ -28,6 +28,7 @@ from gomq.client.settings import Acks, ConnectionSettings, ProducerSettings, par
 from gomq.errors import ClosedError, DeliveryFailedError, GomqError, UnknownTopicError
 from gomq.net.scope import Scope
 from gomq_storage.compression import Codec
+from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord
 
 _NEW_TOPIC_PATIENCE = 5.0

@@ -10,11 +10,12 @@ from anyio import to_thread
 
 from gomq.client.accumulator import RECORD_OVERHEAD, Accumulator, OutgoingBatch, batch_of_values
 from gomq.client.message import NewMessage, OffsetRange, Published, checked, checked_timestamp, normalize_headers
-from gomq.client.metadata import TopicMetadata, TopicPartition
+from gomq.client.metadata import TopicMetadata
 from gomq.client.sender import Sender
 from gomq.client.settings import ProducerSettings
 from gomq_storage.batch import HEADER_SIZE
 from gomq_storage.compression import Codec
+from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord
 
 _FIRST_CHUNK: Final = 100

@@ -16,13 +16,13 @@ from gomq.client.backoff import Backoff
 from gomq.client.cluster import UNKNOWN_TOPIC, Cluster, Purpose, topic_error
 from gomq.client.connection import Connection
 from gomq.client.message import to_milliseconds
-from gomq.client.metadata import TopicPartition
 from gomq.client.settings import ProducerSettings
 from gomq.errors import BrokerError, BrokerTimeoutError, GomqError, ProtocolError, UnsupportedVersionError, error_for
 from gomq.net.channel import Request
 from gomq.protocol import produce
 from gomq.protocol.api import Api
 from gomq_storage.compression import Codec
+from gomq_storage.layout import TopicPartition
 
 _MAX_REQUEST_BYTES: Final = 16 << 20
 _MAX_REQUESTS_IN_FLIGHT: Final = 5

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gomq.client.accumulator import Accumulator, OutgoingBatch, PartitionQueue, batch_of_values, size_of
-from gomq.client.metadata import TopicPartition
 from gomq.errors import BrokerError, ClosedError, DeliveryFailedError, GomqError
 from gomq.protocol.frames import FrameSizeError
 from gomq_storage.batch import read_header
 from gomq_storage.compression import Codec
+from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord, decode_batch
 
 MAX_BATCH_BYTES = 300

@@ -7,9 +7,9 @@ import pytest
 
 import gomq
 from gomq.client.fetched import Chunk, FetchBuffer
-from gomq.client.metadata import TopicPartition
 from gomq.errors import CorruptMessageError
 from gomq_storage.batch import walk
+from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord, encode_batch
 from tests.client.test_consumer import fill
 from tests.support.fake_broker import FakeCluster
