@@ -24,7 +24,7 @@ from gomq.net.session import Session
 from gomq.net.transport import PlainTransport
 from gomq.protocol.requests import RequestHead
 from gomq_storage.directory import LogDirectory
-from gomq_storage.errors import LogOfflineError, StorageError
+from gomq_storage.errors import StorageError
 
 _log = get_logger("gomq.broker")
 _ANY_HOST = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - to tell them from a host that clients can reach
@@ -83,12 +83,8 @@ class Broker(Scope):
             stack.callback(listener.close)
             directory, topics = await to_thread.run_sync(self._open_data)
             stack.push_async_callback(self._close_data, directory, topics)
-            self._report(topics)
-            flusher = Flusher(
-                self._config.flush,
-                interval=self._config.flush_interval,
-                on_failure=lambda error: self._disk_failed(topics, error),
-            )
+            self._report(directory, topics)
+            flusher = Flusher(self._config.flush, interval=self._config.flush_interval, on_failure=topics.fail)
             self._state = State(
                 config=self._config,
                 cluster_id=directory.identity.cluster_id,
@@ -121,16 +117,14 @@ class Broker(Scope):
             _log.error("broker.sync_failed", error=str(failure))
         _log.info("broker.stopped", clean=not failures)
 
-    def _report(self, topics: Topics) -> None:
+    def _report(self, directory: LogDirectory, topics: Topics) -> None:
+        for problem in directory.left_behind:
+            _log.warning("directory.left_behind", problem=problem)
         for partition in topics.all_partitions():
             if partition.problem is not None:
                 _log.error("partition.offline", partition=str(partition.name), reason=partition.problem)
             elif (cut := partition.log.recovery.truncated_bytes) > 0:
                 _log.warning("partition.torn_tail_cut", partition=str(partition.name), bytes=cut)
-
-    def _disk_failed(self, topics: Topics, error: LogOfflineError) -> None:
-        _log.error("broker.disk_failed", error=str(error), consequence="no more messages are taken until a restart")
-        topics.fail(str(error))
 
     def _refused(self, error: OSError) -> None:
         _log.warning("connection.refused", error=error.strerror)

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from pathlib import Path
+from typing import Final
 
 from gomq.errors import ConfigurationError
 from gomq_storage.config import LogConfig
+
+MAX_PARTITIONS: Final = 10_000
+"""Of one topic, if nothing else is said."""
 
 
 class FlushMode(StrEnum):
@@ -35,7 +40,7 @@ class BrokerConfig:
     """``auto.create.topics.enable``: a Metadata request that allows it creates the topics it names."""
     default_partitions: int = 1
     """``num.partitions``: for topics created without saying how many."""
-    max_partitions_per_topic: int = 10_000
+    max_partitions_per_topic: int = MAX_PARTITIONS
     max_request_bytes: int = 100 << 20
     """``socket.request.max.bytes``: a connection that announces a larger request is closed."""
     max_fetch_bytes: int = 55 << 20
@@ -44,7 +49,7 @@ class BrokerConfig:
     """Settings of every topic that does not override them."""
 
     def __post_init__(self) -> None:
-        if self.flush_interval <= 0:
+        if not 0 < self.flush_interval < inf:
             raise ConfigurationError(f"flush_interval must be more than 0 seconds, not {self.flush_interval}")
         if not 1 <= self.default_partitions <= self.max_partitions_per_topic:
             raise ConfigurationError(

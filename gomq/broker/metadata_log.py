@@ -9,12 +9,14 @@ the log from offset 0. A change counts once its record is on the device.
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
 from anyio import to_thread
 
 from gomq_storage.batch import walk
+from gomq_storage.errors import LogOfflineError
 from gomq_storage.log import Log
 from gomq_storage.record import NewRecord, decode_batch, encode_batch
 
@@ -23,26 +25,37 @@ _READ_BYTES: Final = 1 << 20
 
 
 class MetadataLog:
-    """The keyed state, in memory and in the log."""
+    """The keyed state, in memory and in the log.
 
-    def __init__(self, log: Log) -> None:
+    Args:
+        log: the log, which is replayed.
+        on_failure: told when a sync has failed: what the log then holds is not known.
+    """
+
+    def __init__(self, log: Log, *, on_failure: Callable[[LogOfflineError], None]) -> None:
         self.values = _replay(log)
         """The state as it is on the device."""
         self._log = log
+        self._on_failure = on_failure
         self._one_at_a_time = anyio.Lock()
 
     async def put(self, key: str, value: dict[str, Any] | None) -> None:
         """Set a key, or take it back with None; returns once that is on the device.
 
         Raises:
-            StorageError: it could not be written; the state is as before.
+            LogOfflineError: a sync failed, now or before: after a restart the change may be there, or not.
+            OSError: it could not be written; the state is as before.
         """
         raw = None if value is None else json.dumps(value, sort_keys=True).encode()
         batch = encode_batch([NewRecord(raw, key.encode())], now_ms=time.time_ns() // 1_000_000)
         async with self._one_at_a_time:
             self._log.append(batch)
             with anyio.CancelScope(shield=True):  # what is in the log must be in the state too
-                await to_thread.run_sync(self._log.flush)
+                try:
+                    await to_thread.run_sync(self._log.flush)
+                except LogOfflineError as error:
+                    self._on_failure(error)
+                    raise
             if value is None:
                 self.values.pop(key, None)
             else:

@@ -38,6 +38,7 @@ class Partition:
         """Whether its topic is gone: whoever still holds the partition answers as if it had never been."""
         self._log = log
         self._is_refused = False
+        self._is_unreadable = False
         self._visible = log.end if log is not None else LogPosition(0, 0, 0)
         self.waiters: set[anyio.Event] = set()
         """Set and forgotten at the next change; ``wait_until`` fills it."""
@@ -82,6 +83,12 @@ class Partition:
     def read(self, offset: int, *, max_bytes: int, at_least_one_batch: bool) -> LogSlice | None:
         """Find visible bytes from an offset on, as ``Log.read`` does."""
         return self.log.read(offset, max_bytes=max_bytes, upto=self._visible, at_least_one_batch=at_least_one_batch)
+
+    def report_unreadable(self, error: Exception) -> None:
+        """Log that reading failed; the first time only, as consumers ask again and again."""
+        if not self._is_unreadable and self.problem is None:
+            _log.error("partition.read_failed", partition=str(self.name), error=str(error))
+            self._is_unreadable = True
 
     def show(self, upto: LogPosition) -> None:
         """Let consumers see everything before a place, and wake those who wait."""

@@ -33,11 +33,10 @@ def apply_topic_configs(defaults: LogConfig, configs: Mapping[str, str | None]) 
     changes: dict[str, int] = {}
     for name, value in configs.items():
         if name in _FIELDS:
-            try:
-                changes[_FIELDS[name]] = int(value or "")
-            except ValueError:
-                raise ValueError(f"{name} must be a number of bytes, not {value!r}") from None
-        elif _FIXED.get(name) != value:
+            if value is None or not (value.isascii() and value.removeprefix("-").isdigit()):
+                raise ValueError(f"{name} must be a number of bytes, not {value!r}")
+            changes[_FIELDS[name]] = int(value)
+        elif name not in _FIXED or _FIXED[name] != value:
             raise ValueError(_problem(name, value))
     return replace(defaults, **changes)
 

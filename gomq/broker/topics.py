@@ -15,15 +15,18 @@ import anyio
 from anyio import to_thread
 
 from gomq.broker.config import BrokerConfig
+from gomq.broker.logs import get_logger
 from gomq.broker.metadata_log import TOPIC_NAME, MetadataLog
 from gomq.broker.partition import Partition
 from gomq.broker.topic_configs import apply_topic_configs
 from gomq.errors import InvalidPartitionsError, InvalidTopicError, TopicAlreadyExistsError
 from gomq_storage.config import LogConfig
 from gomq_storage.directory import LogDirectory
-from gomq_storage.errors import StorageError
+from gomq_storage.errors import LogOfflineError, StorageError
 from gomq_storage.layout import TopicPartition, topic_name_problem
 from gomq_storage.log import Log
+
+_log = get_logger("gomq.broker")
 
 _PREFIX: Final = "topic/"
 _METADATA: Final = TopicPartition(TOPIC_NAME, 0)
@@ -42,9 +45,9 @@ class Topic:
 class Topics:
     """All topics of a broker."""
 
-    def __init__(self, directory: LogDirectory, metadata: MetadataLog, config: BrokerConfig) -> None:
+    def __init__(self, directory: LogDirectory, metadata: Log, config: BrokerConfig) -> None:
         self._directory = directory
-        self._metadata = metadata
+        self._metadata = MetadataLog(metadata, on_failure=self.fail)
         self._config = config
         self._by_name: dict[str, Topic] = {}
         self._by_id: dict[uuid.UUID, Topic] = {}
@@ -60,7 +63,7 @@ class Topics:
         Raises:
             StorageError: the metadata log itself cannot be read.
         """
-        topics = cls(directory, MetadataLog(_open_metadata(directory)), config)
+        topics = cls(directory, _open_metadata(directory), config)
         for key, value in topics._metadata.values.items():
             if key.startswith(_PREFIX):
                 topics._add(topics._open_topic(key.removeprefix(_PREFIX), value))
@@ -122,9 +125,17 @@ class Topics:
             names = [TopicPartition(name, index) for index in range(partitions)]
             value = {"id": str(topic_id), "partitions": partitions, "configs": dict(configs)}
             with anyio.CancelScope(shield=True):
-                logs = await to_thread.run_sync(self._create_logs, names, topic_id, log_config)
+                try:
+                    logs = await to_thread.run_sync(self._create_logs, names, topic_id, log_config)
+                except LogOfflineError as error:
+                    self.fail(error)
+                    raise
                 try:
                     await self._metadata.put(_PREFIX + name, value)
+                except LogOfflineError:
+                    for log in logs:
+                        log.abandon()  # the folders stay: after a restart the topic may be there
+                    raise
                 except BaseException:
                     await to_thread.run_sync(self._remove_logs, names, logs)
                     raise
@@ -145,11 +156,13 @@ class Topics:
                 names = [partition.name for partition in topic.partitions]
                 await to_thread.run_sync(self._remove_logs, names, logs)
 
-    def fail(self, reason: str) -> None:
-        """Take no more messages anywhere, and no more topics."""
-        self._failure = reason
+    def fail(self, error: LogOfflineError) -> None:
+        """Take no more messages anywhere, and no more topics: a sync has failed."""
+        if self._failure is None:
+            _log.error("broker.disk_failed", error=str(error), consequence="no more messages are taken until a restart")
+        self._failure = str(error)
         for partition in self.all_partitions():
-            partition.fail(reason)
+            partition.fail(self._failure)
 
     def close(self) -> list[StorageError]:
         """Sync and close every log; waits for the device. Return what could not be synced."""

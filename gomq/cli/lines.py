@@ -8,7 +8,7 @@ import anyio
 
 from gomq.errors import GomqError
 
-_READ_BYTES: Final = 4 << 20
+_READ_BYTES: Final = 256 << 10
 _MAX_LINE_BYTES: Final = 100 << 20
 
 

@@ -60,6 +60,8 @@ def _gomq() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    if sys.stdout is None:  # it was closed: then writing to it shall fail, and not raise what nobody expects
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     try:
         code = _gomq.main(args=arguments, prog_name="gomq", standalone_mode=False)
         sys.stdout.flush()

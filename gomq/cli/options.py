@@ -25,6 +25,16 @@ def address(_: click.Context, parameter: click.Parameter, value: str) -> str:
         raise click.BadParameter(str(error), param=parameter) from error
 
 
+def utf8(_: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401 - a text or several
+    """Refuse what the shell passed and is no UTF-8: topics and header names are texts."""
+    for text in (value,) if isinstance(value, str) else value or ():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise click.BadParameter(f"{text!r} is not UTF-8", param=parameter) from None
+    return value
+
+
 def addresses(_: click.Context, parameter: click.Parameter, value: str) -> str:
     """Check HOST:PORT, or several of them, comma-separated; the port may be left out."""
     try:
@@ -36,7 +46,7 @@ def addresses(_: click.Context, parameter: click.Parameter, value: str) -> str:
 
 def pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -> list[tuple[str, str]]:
     """Take each NAME=VALUE apart at its first equals sign."""
-    found = [value.partition("=") for value in values]
+    found = [value.partition("=") for value in utf8(_, parameter, values)]
     for name, equals, rest in found:
         if not name or not equals:
             raise click.BadParameter(f"{name + equals + rest!r} is not of the form NAME=VALUE", param=parameter)

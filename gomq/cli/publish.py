@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -15,14 +16,15 @@ import click
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from gomq.cli.lines import read_lines
-from gomq.cli.options import broker_option, format_option, option, pairs, run
+from gomq.cli.options import broker_option, format_option, option, pairs, run, utf8
 from gomq.client import NewMessage, Producer
 from gomq.client.settings import Acks
+from gomq.errors import GomqError
 from gomq_storage.compression import Codec
 
 _ACKS: Final[dict[str, Acks]] = {"all": "all", "1": 1, "0": 0}
-_READ_AHEAD: Final = 64
-"""Reads of which the lines wait while others are published: a pipe gives 64 KiB at once."""
+_READ_AHEAD: Final = 32
+"""Reads of which the lines wait while others are published."""
 
 OnProgress = Callable[[int], object]
 """Told how many bytes of input are published since the last time."""
@@ -51,7 +53,7 @@ class _Form:
 
 
 @click.command()
-@click.argument("topic")
+@click.argument("topic", callback=utf8)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), default="-")
 @broker_option
 @option("-K", "--key-delimiter", metavar="TEXT", help=r"What is in front of it is the message's key; \t is a tab.")
@@ -96,7 +98,7 @@ def publish(  # noqa: PLR0913 - the options
     Each line of FILE, or of the standard input, is one. It ends when all are acknowledged. Lines that come slowly
     are published as they come. A topic that does not exist is created if the broker does that.
     """
-    delimiter = None if key_delimiter is None else key_delimiter.encode().replace(rb"\t", b"\t")
+    delimiter = None if key_delimiter is None else os.fsencode(key_delimiter).replace(rb"\t", b"\t")
     if delimiter == b"":
         raise click.BadParameter("must not be empty", param_hint="--key-delimiter")
     form = _Form(key_delimiter=delimiter, headers=tuple((name, value.encode()) for name, value in headers))
@@ -127,8 +129,15 @@ async def _publish(
     send, receive = anyio.create_memory_object_stream[list[bytes]](_READ_AHEAD)
     async with anyio.create_task_group() as group, receive:
         group.start_soon(_read_ahead, descriptor, send)
+        await producer.publish_many(topic, [])  # where there are no lines, the topic is there all the same
         async for lines in _all_there(receive):
-            published = await producer.publish_many(topic, form.messages(lines), partition=partition)
+            try:
+                published = await producer.publish_many(topic, form.messages(lines), partition=partition)
+            except GomqError:
+                if count + len(lines) > 1:
+                    told = f"the first {count} lines are published, of the {len(lines)} behind them perhaps some"
+                    print(f"gomq: {told}", file=sys.stderr)
+                raise
             count += published.count
             on_progress(sum(map(len, lines)) + len(lines))
     return count
@@ -144,12 +153,14 @@ async def _all_there(receive: MemoryObjectReceiveStream[list[bytes]]) -> AsyncIt
     """Yield what was read, put together with what has come since."""
     async for first in receive:
         rest = [receive.receive_nowait() for _ in range(receive.statistics().current_buffer_used)]
-        yield sum(rest, first)
+        yield list(chain(first, *rest))
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[int]:
     if str(file) == "-":
+        if sys.stdin is None:
+            raise GomqError("there is no standard input; name a file")
         yield sys.stdin.fileno()
         return
     descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)

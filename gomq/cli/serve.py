@@ -12,6 +12,7 @@ import anyio
 import click
 
 from gomq.broker import Broker, BrokerConfig, FlushMode
+from gomq.broker.config import MAX_PARTITIONS
 from gomq.cli.logs import LogFormat, configure_logging
 from gomq.cli.options import address, backend_option, option, run
 
@@ -39,7 +40,12 @@ from gomq.cli.options import address, backend_option, option, run
     metavar="SECONDS",
     help="Time between flushes with --flush interval.",
 )
-@option("--partitions", type=click.IntRange(min=1), default=1, help="Of a topic that is created without a number.")
+@option(
+    "--partitions",
+    type=click.IntRange(1, MAX_PARTITIONS),
+    default=1,
+    help="Of a topic that is created without a number.",
+)
 @option(
     "--auto-create/--no-auto-create",
     default=True,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gomq.cli.options import broker_option, format_option, option, run
+from gomq.cli.options import broker_option, format_option, option, run, utf8
 from gomq.client import Consumer, Message
 from gomq_dump.render_json import put_bytes
 
@@ -15,7 +15,7 @@ Render = Callable[[Iterable[Message]], bytes]
 
 
 @click.command()
-@click.argument("topic")
+@click.argument("topic", callback=utf8)
 @broker_option
 @option("--replay", is_flag=True, help="Begin with the first message kept, not with those published from now on.")
 @option(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import click
 
-from gomq.cli.options import FAILED, broker_option, format_option, option, pairs, run
+from gomq.cli.options import FAILED, broker_option, format_option, option, pairs, run, utf8
 from gomq.cli.tables import print_table
 from gomq.client import Admin
 from gomq.client.admin import PartitionDescription, TopicDescription
@@ -40,7 +40,7 @@ def list_(*, broker: str, internal: bool, output_format: str) -> None:
 
 
 @topic.command()
-@click.argument("names", nargs=-1, required=True, metavar="TOPIC...")
+@click.argument("names", nargs=-1, required=True, metavar="TOPIC...", callback=utf8)
 @broker_option
 @option("--partitions", type=click.IntRange(min=1), default=1, help="Messages keep their order within one.")
 @option(
@@ -81,7 +81,7 @@ def create(
 
 
 @topic.command()
-@click.argument("names", nargs=-1, metavar="[TOPIC]...")
+@click.argument("names", nargs=-1, metavar="[TOPIC]...", callback=utf8)
 @broker_option
 @option("--internal", is_flag=True, help="Where no topic is named: those, too, that brokers keep for themselves.")
 @format_option
@@ -108,7 +108,7 @@ def describe(*, names: Sequence[str], broker: str, internal: bool, output_format
 
 
 @topic.command()
-@click.argument("names", nargs=-1, required=True, metavar="TOPIC...")
+@click.argument("names", nargs=-1, required=True, metavar="TOPIC...", callback=utf8)
 @broker_option
 @option("--if-exists", is_flag=True, help="Do nothing where there is none of that name.")
 def delete(*, names: Sequence[str], broker: str, if_exists: bool) -> int:
@@ -153,8 +153,8 @@ def _row(found: TopicDescription, partition: PartitionDescription) -> Sequence[s
         _text(partition.leader) or "none",
         ",".join(map(str, partition.replicas)),
         ",".join(map(str, partition.in_sync)),
-        str(partition.beginning_offset),
-        str(partition.end_offset),
+        _text(partition.beginning_offset) or "-",
+        _text(partition.end_offset) or "-",
     )
 
 

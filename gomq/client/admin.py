@@ -11,7 +11,7 @@ from gomq.client.cluster import Cluster
 from gomq.client.metadata import BrokerMetadata, PartitionMetadata, TopicMetadata
 from gomq.client.offsets import EARLIEST, LATEST, look_up_offsets
 from gomq.client.settings import ConnectionSettings
-from gomq.errors import ClosedError, UnknownTopicError
+from gomq.errors import ClosedError, LeaderNotAvailableError, UnknownTopicError
 from gomq.net.scope import Scope
 
 _LEADERLESS_PATIENCE = 5.0
@@ -37,15 +37,10 @@ class PartitionDescription:
     """Node id."""
     replicas: tuple[int, ...]
     in_sync: tuple[int, ...]
-    beginning_offset: int
-    """Offset of the first message kept."""
-    end_offset: int
-    """Offset behind the last message."""
-
-    @property
-    def offset_count(self) -> int:
-        """The most messages it can hold; where a topic is compacted there are fewer."""
-        return self.end_offset - self.beginning_offset
+    beginning_offset: int | None
+    """Offset of the first message kept; None while there is no leader to ask."""
+    end_offset: int | None
+    """Offset behind the last message; None while there is no leader to ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +98,12 @@ class Admin(Scope):
         Raises:
             UnknownTopicError: there is none of this name.
         """
-        topic = await self._cluster.find_topic(name, may_create=False, is_new=False, patience=_LEADERLESS_PATIENCE)
+        try:
+            topic = await self._cluster.find_topic(name, may_create=False, is_new=False, patience=_LEADERLESS_PATIENCE)
+        except LeaderNotAvailableError:
+            if (known := self._cluster.topic(name)) is None:
+                raise
+            topic = known
         beginnings = await self._look_up(topic, EARLIEST)
         ends = await self._look_up(topic, LATEST)
         return TopicDescription(
@@ -111,7 +111,7 @@ class Admin(Scope):
             topic_id=topic.topic_id,
             is_internal=_is_internal(topic),
             partitions=tuple(
-                _describe(partition, beginnings[partition.index], ends[partition.index])
+                _describe(partition, beginnings.get(partition.index), ends.get(partition.index))
                 for partition in topic.partitions
             ),
         )
@@ -154,7 +154,7 @@ class Admin(Scope):
         return await look_up_offsets(
             self._cluster,
             topic.name,
-            [partition.index for partition in topic.partitions],
+            [partition.index for partition in topic.partitions if partition.leader is not None],
             timestamp=timestamp,
             patience=self._settings.request_timeout,
         )
@@ -180,7 +180,7 @@ def _is_internal(topic: TopicMetadata) -> bool:
     return topic.is_internal or topic.name.startswith("__")
 
 
-def _describe(partition: PartitionMetadata, beginning: int, end: int) -> PartitionDescription:
+def _describe(partition: PartitionMetadata, beginning: int | None, end: int | None) -> PartitionDescription:
     return PartitionDescription(
         index=partition.index,
         leader=partition.leader,

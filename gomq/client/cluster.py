@@ -183,7 +183,8 @@ def topic_error(topic: TopicMetadata) -> GomqError:
         return UnknownTopicError(f"topic {topic.name!r} does not exist")
     if topic.error_code:
         return error_for(topic.error_code, f"topic {topic.name!r} cannot be used: {_words(topic.error_code)}")
-    return error_for(5, f"topic {topic.name!r} has a partition without a leader")
+    where = f"partition {', '.join(map(str, topic.leaderless))}" if topic.partitions else "any partition"
+    return error_for(5, f"topic {topic.name!r} has no leader for {where}")
 
 
 def _words(error_code: int) -> str:

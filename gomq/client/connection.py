@@ -88,6 +88,9 @@ async def open_connection(address: Address, settings: ConnectionSettings, group:
     except TimeoutError:
         _close(channel)
         raise ConnectionFailedError(str(address), f"no answer within {settings.connect_timeout:g} s") from None
+    except ProtocolError as error:
+        _close(channel)
+        raise ProtocolError(f"{address} does not speak Kafka's protocol: {error}") from error
     except OSError as error:
         _close(channel)
         raise ConnectionFailedError(str(address), error.strerror or str(error)) from error

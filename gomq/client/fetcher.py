@@ -195,6 +195,10 @@ class Fetcher:
             raise OffsetOutOfRangeError(
                 f"{each.target} has no offset {each.offset}: the messages there have been deleted, or none was yet"
             )
+        if code == CorruptMessageError.code:  # Kafka's consumer does not ask again either
+            raise CorruptMessageError(
+                f"{each.target} at offset {each.offset}: the broker cannot read the messages there"
+            )
         if code:
             why = partition.error_code.name.replace("_", " ")
             self._note_trouble(each, error_for(code, f"{each.target}: {why}"))

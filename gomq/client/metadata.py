@@ -41,7 +41,12 @@ class TopicMetadata:
     @property
     def has_leaders(self) -> bool:
         """Whether every partition can be used."""
-        return bool(self.partitions) and all(each.leader is not None for each in self.partitions)
+        return bool(self.partitions) and not self.leaderless
+
+    @property
+    def leaderless(self) -> list[int]:
+        """The partitions that cannot be used."""
+        return [each.index for each in self.partitions if each.leader is None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The broker's side of one connection: frames in, answers out, in the order the requests came.
 
-A request is handled where it is read. Most answers are ready at once and are sent from there. One that has to wait,
-for the disk or for messages to arrive, is handed to a second task, so that this one notices when the peer goes away.
+A request is handled where it is read. Most answers are ready at once and are sent from there. One that waits for what
+others do - a sync that acknowledges it, messages that arrive - is handed to a second task, so that this one notices
+when the peer goes away.
 While answers wait, further Produce requests are taken and appended, as many as ``_MAX_PENDING``; that is what makes
 one sync acknowledge many. Everything else waits until all requests before it are answered, as in Kafka.
 """

@@ -26,8 +26,10 @@ class FrameSizeError(ProtocolError):
 
 def _looks_like(size: int) -> str:
     first = size.to_bytes(4, "big", signed=True)
-    if first[:2] == b"\x16\x03":
-        return "; this is a TLS handshake, and TLS is not spoken here"
+    if first[:2] in {b"\x16\x03", b"\x15\x03"}:
+        return "; this is TLS, which is not spoken here"
+    if first == b"HTTP":
+        return "; this is an HTTP server's answer"
     if first in {b"GET ", b"POST", b"HEAD", b"PUT "}:
         return "; this is an HTTP request"
     return ""

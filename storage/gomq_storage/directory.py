@@ -55,6 +55,8 @@ class LogDirectory:
     def __init__(self, path: Path, *, lock: int, identity: DirectoryIdentity, files: Files) -> None:
         self.path = path
         self.identity = identity
+        self.left_behind: list[str] = []
+        """Folders of removed partitions that could not be removed, and why; the next opening tries again."""
         self._lock = lock
         self._files = files
 
@@ -137,9 +139,13 @@ class LogDirectory:
                 self._remove(self.path / name)
 
     def _remove(self, directory: Path) -> None:
-        for name in self._files.names(directory):
-            self._files.remove(directory / name)
-        self._files.remove_directory(directory)
+        """Remove a folder that is no partition's any more; what somebody else has put into it stays."""
+        try:
+            for name in self._files.names(directory):
+                self._files.remove(directory / name)
+            self._files.remove_directory(directory)
+        except OSError as error:
+            self.left_behind.append(f"{directory} cannot be removed: {error.strerror}")
 
 
 def _make(files: Files, path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.broker.conftest import Disk
 from tests.support.waiting import until
 from tests.support.wire import DEADLINE, Wire, batch, connect, create_values, fetch_values, produce_values
 
-NO_ERROR, TIMED_OUT, STORAGE = 0, 7, 56
+NO_ERROR, CORRUPT, TIMED_OUT, STORAGE = 0, 2, 7, 56
 
 
 @pytest.fixture
@@ -175,3 +175,24 @@ async def test_a_full_disk_refuses_messages_is_logged_once_and_takes_them_again_
         "partition.write_failed",
         "partition.writes_again",
     ]
+
+
+async def test_a_failed_sync_of_what_the_broker_remembers_ends_writing_everywhere(wire: Wire, disk: Disk):
+    await wire.ask(Api.CREATE_TOPICS, **create_values("bills"))
+    disk.is_broken = True
+    answer = await wire.ask(Api.DELETE_TOPICS, 5, topic_names=["bills"], timeout=10_000)
+    assert answer.responses[0].error_code == STORAGE
+    disk.is_broken = False
+    assert (await receive(wire, await send(wire))).error_code == STORAGE
+
+
+async def test_a_log_that_cannot_be_read_is_logged_once(wire: Wire, data: Path, caplog: pytest.LogCaptureFixture):
+    await receive(wire, await send(wire))
+    log_file = data / "orders-0" / segment_file_name(0)
+    with log_file.open("r+b") as file:
+        file.seek(16)
+        file.write(b"\x01")
+    for _ in range(3):
+        answer = await wire.ask(Api.FETCH, 11, **fetch_values({"orders": [(0, 0)]}))
+        assert answer.responses[0].partitions[0].error_code == CORRUPT
+    assert [record.message for record in caplog.records].count("partition.read_failed") == 1

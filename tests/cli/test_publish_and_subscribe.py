@@ -1,7 +1,10 @@
 """What `gomq publish` takes, `gomq subscribe` gives back."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +133,59 @@ def test_an_empty_key_delimiter_is_wrong_usage(run_gomq: RunGomq, topic: str):
 
     assert ran.code == 2
     assert "must not be empty" in ran.err
+
+
+def test_an_empty_file_makes_an_empty_topic(run_gomq: RunGomq, topic: str, tmp_path: Path):
+    (tmp_path / "empty").write_bytes(b"")
+
+    assert run_gomq("publish", topic, str(tmp_path / "empty")).code == 0
+    assert run_gomq("subscribe", topic, "--replay", "--exit").out == b""
+    assert run_gomq("publish", "a/b", str(tmp_path / "empty")).code == 1
+
+
+def test_where_some_lines_may_be_published_the_failure_says_so(run_gomq: RunGomq, topic: str):
+    ran = run_gomq("publish", topic, stdin=b"one\n" + b"x" * 2_000_000 + b"\nthree\n")
+
+    assert ran.code == 1
+    assert ran.err.startswith("gomq: the first ")
+    assert "at most 1048588 are taken" in ran.err
+
+
+def test_keys_may_be_any_bytes_but_topics_and_header_names_are_text(run_gomq: RunGomq, topic: str):
+    key, no_text = os.fsdecode(b"\xff"), os.fsdecode(b"caf\xe9")
+
+    assert run_gomq("publish", topic, "-K", key, stdin=b"a\xffb\n").code == 0
+    shown = run_gomq("subscribe", topic, "--replay", "--exit", "--format", "json").out
+    assert (json.loads(shown)["key"], json.loads(shown)["value"]) == ("a", "b")
+    for arguments in (["publish", no_text], ["subscribe", no_text], ["topic", "delete", no_text]):
+        ran = run_gomq(*arguments)
+        assert ran.code == 2
+        assert "is not UTF-8" in ran.err
+
+
+def test_lines_are_published_as_they_come(address: str):
+    environment = os.environ | {"GOMQ_BROKER": address}
+    gomq = [sys.executable, "-m", "gomq"]
+    with subprocess.Popen([*gomq, "publish", "slow-lines"], stdin=subprocess.PIPE, env=environment) as publishing:
+        assert publishing.stdin is not None
+        publishing.stdin.write(b"first\n")
+        publishing.stdin.flush()
+        while b"slow-lines\n" not in subprocess.check_output([*gomq, "topic", "list"], env=environment):
+            assert publishing.poll() is None
+        command = [*gomq, "subscribe", "slow-lines", "--replay", "--count", "1"]
+        assert subprocess.check_output(command, env=environment, timeout=30) == b"first\n"
+        assert publishing.poll() is None, "it waits for more"
+        publishing.stdin.close()
+        assert publishing.wait(10) == 0
+
+
+@pytest.mark.parametrize(("arguments", "closed"), [("publish t", "<&-"), ("topic list", ">&-")])
+def test_a_closed_stream_is_one_line(address: str, arguments: str, closed: str):
+    command = f"exec {sys.executable} -m gomq {arguments} {closed}"
+
+    ran = subprocess.run(
+        ["sh", "-c", command], stderr=subprocess.PIPE, env=os.environ | {"GOMQ_BROKER": address}, check=False
+    )
+
+    assert ran.returncode == 1
+    assert len(ran.stderr.splitlines()) == 1

@@ -1,5 +1,7 @@
 """``Admin`` against a real broker, and against one that is no controller."""
 
+from pathlib import Path
+
 import pytest
 
 import gomq
@@ -9,7 +11,6 @@ from gomq.errors import (
     ConfigurationError,
     InvalidPartitionsError,
     InvalidTopicError,
-    LeaderNotAvailableError,
     TopicAlreadyExistsError,
 )
 from gomq.protocol.api import Api
@@ -31,7 +32,6 @@ async def test_topics_are_created_listed_described_and_deleted(broker: gomq.Brok
         assert [(each.index, each.beginning_offset, each.end_offset) for each in described.partitions] == [
             (0, 0, 0), (1, 0, 0), (2, 0, 1),
         ]  # fmt: skip
-        assert described.partitions[2].offset_count == 1
         assert {each.leader for each in described.partitions} == {1}
         assert await admin.delete_topic("orders")
         assert [topic.name for topic in await admin.list_topics()] == ["events"]
@@ -100,10 +100,27 @@ async def test_the_controller_is_looked_for_where_it_has_moved(fake: FakeCluster
     assert len(fake.asked(Api.DELETE_TOPICS)) == 5
 
 
-async def test_a_topic_without_a_leader_cannot_be_described(fake: FakeCluster, monkeypatch: pytest.MonkeyPatch):
+async def test_a_topic_without_a_leader_is_described_as_far_as_it_is_known(
+    fake: FakeCluster, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("gomq.client.admin._LEADERLESS_PATIENCE", 0.1)
     fake.answers.make_topic("orders")[0].leader = -1
     async with gomq.Admin(fake.address) as admin:
         assert [topic.name for topic in await admin.list_topics()] == ["orders"]
-        with pytest.raises(LeaderNotAvailableError, match="'orders' has a partition without a leader"):
-            await admin.describe_topic("orders")
+        (partition,) = (await admin.describe_topic("orders")).partitions
+        assert (partition.leader, partition.end_offset) == (None, None)
+
+
+async def test_a_partition_without_a_leader_is_described_without_offsets(data: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gomq.client.admin._LEADERLESS_PATIENCE", 0.0)
+    async with gomq.Broker(data=data, listen="127.0.0.1:0") as broker, gomq.Producer(broker.address) as producer:
+        await producer.create_topic("orders", partitions=2)
+        for partition in (0, 1, 1):
+            await producer.publish("orders", b"x", partition=partition)
+    with (data / "orders-1" / "00000000000000000000.log").open("r+b") as file:
+        file.seek(16)
+        file.write(b"\x01")
+    async with gomq.Broker(data=data, listen="127.0.0.1:0") as broker, gomq.Admin(broker.address) as admin:
+        sound, damaged = (await admin.describe_topic("orders")).partitions
+    assert (sound.leader, sound.beginning_offset, sound.end_offset) == (1, 0, 1)
+    assert (damaged.leader, damaged.beginning_offset, damaged.end_offset) == (None, None, None)

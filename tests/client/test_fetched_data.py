@@ -1,5 +1,7 @@
 """What a fetch brings: damaged, compressed, cut off, too much or only in part."""
 
+from pathlib import Path
+
 import anyio
 import pytest
 
@@ -134,3 +136,14 @@ async def test_every_partition_gets_its_turn_where_an_answer_holds_only_some(fak
         first = {(await anext(consumer)).partition for _ in range(30)}
 
     assert first == {0, 1, 2, 3}
+
+
+async def test_a_broker_that_cannot_read_its_log_is_an_error_at_once(broker: gomq.Broker, data: Path):
+    async with gomq.Producer(broker.address) as producer:
+        await producer.publish("orders", b"x")
+    with (data / "orders-0" / "00000000000000000000.log").open("r+b") as file:
+        file.seek(16)
+        file.write(b"\x01")
+    async with gomq.Consumer(broker.address, "orders", replay=True) as consumer:
+        with pytest.raises(CorruptMessageError, match="orders-0 at offset 0"):
+            await anext(consumer)

@@ -278,3 +278,19 @@ def test_a_log_that_was_made_survives_the_power_and_one_that_was_removed_stays_a
 
     assert not any(files.crash(seed).exists(files.root / "orders-0") for seed in range(20))
     directory.close()
+
+
+def test_what_somebody_put_into_a_removed_partition_is_left_and_keeps_nobody_from_opening(tmp_path: Path):
+    directory = LogDirectory.open(tmp_path / "data")
+    partition = TopicPartition("orders", 0)
+    directory.create_log(partition, topic_id=uuid.uuid4(), config=LogConfig()).close()
+    (tmp_path / "data" / "orders-0" / "backup").mkdir()
+
+    directory.remove_log(partition)
+    directory.close()
+
+    assert list(directory.partitions()) == []
+    again = LogDirectory.open(tmp_path / "data")
+    assert len(again.left_behind) == 1
+    assert "-delete cannot be removed" in again.left_behind[0]
+    again.close()

@@ -56,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error(f"GOMQ_DUMP_FORMAT is {arguments.format!r}, choose from {', '.join(_FORMATS)}")
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else UNUSABLE
+    if sys.stdout is None:
+        print("gomq-dump: cannot write: there is no standard output", file=sys.stderr)
+        return UNUSABLE
     out = sys.stdout.buffer
     try:
         code = _run(arguments, out)

@@ -107,9 +107,11 @@ def _look_at(wanted: _Wanted, max_bytes: int, *, at_least_one_batch: bool) -> _F
         log_start = partition.log.log_start
     except OffsetOutOfRangeError:
         return _failed(wanted, ErrorCode.offset_out_of_range)
-    except CorruptBatchError:
+    except CorruptBatchError as error:
+        partition.report_unreadable(error)
         return _failed(wanted, ErrorCode.corrupt_message)
-    except (OSError, StorageError):
+    except (OSError, StorageError) as error:
+        partition.report_unreadable(error)
         return _failed(wanted, ErrorCode.kafka_storage_error)
     end = partition.high_watermark
     return _Found(wanted, FetchedPartition(wanted.partition_index, 0, end, end, log_start), records)

@@ -21,6 +21,8 @@ LARGEST_TIMESTAMP: Final = -3
 EARLIEST_LOCAL: Final = -4
 LATEST_TIERED: Final = -5
 EARLIEST_PENDING_UPLOAD: Final = -6
+_SETTLED: Final = {EARLIEST, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD}
+"""What does not depend on the log's end."""
 _PATIENCE_SECONDS: Final = 10.0
 """For a sync that is under way; after that the answer is what can be seen."""
 _SINCE: Final = {LARGEST_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
@@ -35,6 +37,7 @@ class _Found(NamedTuple):
 
 async def handle(state: State, request: Request) -> Result:
     """Find the offsets that the request asks for, partition by partition."""
+    await _catch_up(state, request)
     topics = []
     for topic in request.body.topics:
         partitions = []
@@ -56,24 +59,31 @@ async def _find(partition: Partition | None, timestamp: int, leader_epoch: int) 
         return _Found(ErrorCode.unknown_leader_epoch)
     try:
         return await _look_up(partition, timestamp)
-    except CorruptBatchError:
+    except CorruptBatchError as error:
+        partition.report_unreadable(error)
         return _Found(ErrorCode.corrupt_message)
-    except (OSError, StorageError):
+    except (OSError, StorageError) as error:
+        partition.report_unreadable(error)
         return _Found(ErrorCode.kafka_storage_error)
 
 
-async def _catch_up(partition: Partition) -> None:
+async def _catch_up(state: State, request: Request) -> None:
     """Wait until what was appended before the question, and perhaps acknowledged with ``acks=1``, can be seen."""
-    end = partition.log.log_end
-    await wait_until(
-        lambda: partition.high_watermark >= end or partition.problem is not None, [partition], seconds=_PATIENCE_SECONDS
-    )
+    ends: dict[Partition, int] = {}
+    for topic in request.body.topics:
+        for wanted in topic.partitions:
+            partition = state.topics.partition(topic.name, wanted.partition_index)
+            if wanted.timestamp not in _SETTLED and partition is not None and not partition.is_offline:
+                ends[partition] = partition.log.log_end
+    await wait_until(lambda: all(_has_come(*each) for each in ends.items()), ends, seconds=_PATIENCE_SECONDS)
+
+
+def _has_come(partition: Partition, end: int) -> bool:
+    return partition.high_watermark >= end or partition.problem is not None
 
 
 async def _look_up(partition: Partition, timestamp: int) -> _Found:
     log = partition.log
-    if timestamp >= 0 or timestamp in {LATEST, LARGEST_TIMESTAMP}:
-        await _catch_up(partition)
     if timestamp == LATEST:
         return _Found(0, partition.high_watermark)
     if timestamp in {EARLIEST, EARLIEST_LOCAL}:
