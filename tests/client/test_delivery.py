@@ -206,7 +206,8 @@ async def test_leaving_does_not_wait_for_the_answer_to_what_was_given_up(fake: F
 
 async def test_old_trouble_is_not_blamed_for_a_new_delay(fake: FakeCluster):
     fake.next(Api.PRODUCE, hangs_up)
-    async with gomq.Producer(fake.address, settings=quick(delivery_timeout=2.0)) as producer:
+    settings = ProducerSettings(connection=ConnectionSettings(request_timeout=3600), delivery_timeout=1.0)
+    async with gomq.Producer(fake.address, settings=settings) as producer:
         await producer.publish("orders", b"x")
         fake.next(Api.PRODUCE, stays_silent)
         with pytest.raises(gomq.DeliveryFailedError, match="no answer came in time"):
