@@ -9,6 +9,7 @@ import click
 
 from gomq.errors import ConfigurationError
 from gomq.net.address import parse_address, parse_addresses
+from gomq.net.scope import first_failure
 
 FAILED: Final = 1
 """The exit code of whatever did not work; wrong usage is 2."""
@@ -90,13 +91,8 @@ def run(work: Callable[[], Awaitable[Any]], *, backend: str = "asyncio") -> Any:
     try:
         return anyio.run(work, **BACKENDS[backend])
     except BaseExceptionGroup as failures:
-        raise _first(failures) from failures
+        raise first_failure(failures) from failures
     except (LookupError, ImportError) as error:
         if backend == "asyncio" or backend not in str(error):
             raise
         raise ConfigurationError(f"{backend} is not installed: pip install 'gomq[{backend}]'") from error
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = failures.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -154,13 +154,12 @@ class Producer(Scope):
             UnknownTopicError: see ``publish``.
             BrokerError: see ``publish``.
         """
-        self._open_sender()
+        sender = self._open_sender()
         found = self._cluster_topic(topic) or await self._find_topic(topic)
-        assert self._sender is not None
         publishing = Publishing(
             found,
             self._accumulator,
-            self._sender,
+            sender,
             self._settings,
             choose=lambda key, own: self._choose(found, key, partition if own is None else own),
         )
@@ -181,7 +180,7 @@ class Producer(Scope):
             name: up to 249 letters, digits, dots, underscores and dashes.
             partitions: how many; messages keep their order within one.
             replication_factor: on how many brokers; None leaves it to the broker.
-            configs: Kafka's topic settings, such as ``{"retention.ms": 86_400_000}``.
+            configs: Kafka's topic settings, such as ``{"segment.bytes": 1 << 26}``.
             if_not_exists: take one that exists, whatever its partitions and settings are.
 
         Raises:

@@ -1,5 +1,6 @@
 """``async with``: one group for all tasks of a client or broker, so that none outlives it and none dies silently."""
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
@@ -7,7 +8,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 
-class Scope:
+class Scope(ABC):
     """What Broker, Producer, Consumer and Admin share: everything they start ends with their block.
 
     A task that fails cancels the block, and its error is what the block raises: by itself, not in a group of one.
@@ -16,14 +17,14 @@ class Scope:
     def __init__(self) -> None:
         self._group: TaskGroup | None = None
 
+    @abstractmethod
     async def _open(self, group: TaskGroup) -> None:
         """Make ready; when this raises, the block is not entered and nothing is left open."""
-        raise NotImplementedError
 
-    async def _flush(self) -> None:
+    async def _flush(self) -> None:  # noqa: B027 - a broker has nothing under way
         """Finish what is under way; only called where the block ends well."""
 
-    def _close(self) -> None:
+    def _close(self) -> None:  # noqa: B027 - what a broker holds it lets go of later
         """Let go of everything, at once."""
 
     async def __aenter__(self) -> Self:
@@ -71,3 +72,10 @@ class Scope:
                 return False
             raise failure from failure.__cause__
         return bool(is_ours) and told is error
+
+
+def first_failure(failure: BaseException) -> BaseException:
+    """Take the first error out of a group, however deep; any other is returned as it is."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure

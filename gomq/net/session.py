@@ -16,6 +16,7 @@ import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
+from gomq.net.scope import first_failure
 from gomq.net.transport import PlainTransport
 from gomq.protocol.api import Api
 from gomq.protocol.frames import FrameBuffer
@@ -63,7 +64,7 @@ class Session:
             _, cancelled = failures.split(Exception)
             if cancelled is not None:  # the broker stops; what else went wrong at that moment does not matter
                 raise cancelled from None
-            raise _first(failures) from None
+            raise first_failure(failures) from None
         finally:
             self._transport.close()
             for answer in self._pending:
@@ -141,12 +142,6 @@ async def _next_turn(turns: int) -> int:
         await anyio.lowlevel.checkpoint()
         return 0
     return turns + 1
-
-
-def _first(failure: BaseException) -> BaseException:
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure
 
 
 def _read(part: FileRange) -> bytes:

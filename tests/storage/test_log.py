@@ -14,26 +14,9 @@ from gomq_storage.offset_index import MAX_RELATIVE_OFFSET
 from gomq_storage.record import NewRecord, build_batch, encode_batch, encode_values
 from tests.support.log_batches import batch_of, numbered, values_in, values_of
 from tests.support.memory_files import MemoryFiles
+from tests.support.small_log import SIZE, SMALL, filled, log_files, opened
 
-SIZE = len(numbered(1))
-SMALL = LogConfig(segment_bytes=4 * SIZE, index_interval_bytes=SIZE)
 RECORDS = 3
-
-
-def opened(files: MemoryFiles, config: LogConfig = SMALL) -> Log:
-    return Log.open(files.root, config, files=files)
-
-
-def filled(count: int, config: LogConfig = SMALL) -> tuple[MemoryFiles, Log]:
-    files = MemoryFiles()
-    log = opened(files, config)
-    for number in range(count):
-        log.append(numbered(number))
-    return files, log
-
-
-def log_files(files: MemoryFiles) -> list[int]:
-    return [int(name[:-4]) for name in files.snapshot(files.root) if name.endswith(".log")]
 
 
 def test_an_empty_log_starts_and_ends_at_nothing(tmp_path: Path):

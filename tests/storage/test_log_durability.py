@@ -5,30 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gomq_storage.config import LogConfig
 from gomq_storage.errors import LogOfflineError
-from gomq_storage.log import Log, LogPosition
+from gomq_storage.log import LogPosition
 from tests.support.log_batches import NOW, batch_of, numbered, records_in, values_in, values_of
-from tests.support.memory_files import MemoryFiles
-
-SIZE = len(numbered(1))
-SMALL = LogConfig(segment_bytes=4 * SIZE, index_interval_bytes=SIZE)
-
-
-def opened(files: MemoryFiles, config: LogConfig = SMALL) -> Log:
-    return Log.open(files.root, config, files=files)
-
-
-def filled(count: int, config: LogConfig = SMALL) -> tuple[MemoryFiles, Log]:
-    files = MemoryFiles()
-    log = opened(files, config)
-    for number in range(count):
-        log.append(numbered(number))
-    return files, log
-
-
-def log_files(files: MemoryFiles) -> list[int]:
-    return [int(name[:-4]) for name in files.snapshot(files.root) if name.endswith(".log")]
+from tests.support.small_log import SIZE, filled, log_files, opened
 
 
 def test_what_was_appended_is_not_synced_until_it_is_flushed():
