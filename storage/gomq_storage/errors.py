@@ -62,6 +62,36 @@ class DamagedLogError(StorageError):
         self.reason = reason
 
 
+class CorruptFileError(StorageError):
+    """A small file beside a log (a checkpoint, a producer snapshot) is not what it should be; it can be made anew."""
+
+    def __init__(self, reason: str, *, path: Path | None = None) -> None:
+        where = f"{path}: " if path is not None else ""
+        super().__init__(f"{where}{reason}")
+        self.reason = reason
+        self.path = path
+
+
+class OutOfOrderSequenceError(StorageError):
+    """An idempotent producer's batch is not the one that should follow; nothing was appended."""
+
+    def __init__(self, producer_id: int, *, sequence: int, expected: int) -> None:
+        super().__init__(f"producer {producer_id} sent the sequence number {sequence}, {expected} should follow")
+        self.producer_id = producer_id
+        self.sequence = sequence
+        self.expected = expected
+
+
+class InvalidProducerEpochError(StorageError):
+    """A producer's batch has an older epoch than one before it: another has taken its place. Nothing was appended."""
+
+    def __init__(self, producer_id: int, *, epoch: int, current: int) -> None:
+        super().__init__(f"producer {producer_id} has the epoch {epoch}, {current} has been seen")
+        self.producer_id = producer_id
+        self.epoch = epoch
+        self.current = current
+
+
 class DirectoryInUseError(StorageError):
     """Another broker has the data directory open."""
 

@@ -9,7 +9,22 @@ from typing import NamedTuple
 LOG_SUFFIX = ".log"
 OFFSET_INDEX_SUFFIX = ".index"
 TIME_INDEX_SUFFIX = ".timeindex"
+SNAPSHOT_SUFFIX = ".snapshot"
+TXN_INDEX_SUFFIX = ".txnindex"
+SEGMENT_SUFFIXES = (LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX)
+"""The files of one segment that this package writes."""
+CLEANED_SUFFIX = ".cleaned"
+"""Behind a segment file's suffix: what a compaction is writing, worth nothing until it is renamed."""
+SWAP_SUFFIX = ".swap"
+"""Behind a segment file's suffix: what a compaction has written, about to take the place of older segments."""
+REMOVED_SUFFIX = ".deleted"
+"""Behind a segment file's suffix: no part of the log any more, about to be unlinked."""
 DELETED_SUFFIX = "-delete"
+LEADER_EPOCH_FILE_NAME = "leader-epoch-checkpoint"
+RECOVERY_POINT_FILE_NAME = "recovery-point-offset-checkpoint"
+LOG_START_FILE_NAME = "log-start-offset-checkpoint"
+CLEANER_OFFSET_FILE_NAME = "cleaner-offset-checkpoint"
+CLEAN_SHUTDOWN_FILE_NAME = ".kafka_cleanshutdown"
 LOCK_FILE_NAME = ".lock"
 META_PROPERTIES_FILE_NAME = "meta.properties"
 PARTITION_METADATA_FILE_NAME = "partition.metadata"
@@ -19,6 +34,10 @@ _TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 MAX_OFFSET = 2**63 - 1
 MAX_PARTITION = 2**31 - 1
 _SEGMENT_FILE_NAME = re.compile(r"([0-9]{20})(\.log|\.index|\.timeindex)")
+_SNAPSHOT_FILE_NAME = re.compile(r"([0-9]{20})\.snapshot")
+_TEMPORARY_FILE_NAME = re.compile(
+    r"([0-9]{20})(\.log|\.index|\.timeindex|\.snapshot|\.txnindex)(\.cleaned|\.swap|\.deleted)"
+)
 _PARTITION_DIRECTORY_NAME = re.compile(r"(.+)-(0|[1-9][0-9]{0,9})", re.DOTALL)
 _DELETED_DIRECTORY_NAME = re.compile(r"[a-zA-Z0-9._-]+-(0|[1-9][0-9]{0,9})\.[0-9a-f]{32}-delete")
 _MAX_NAME_LENGTH = 255
@@ -56,6 +75,18 @@ def parse_segment_file_name(name: str) -> tuple[int, str] | None:
     """Take a segment file's name apart into base offset and suffix, or None for a foreign name."""
     match = _SEGMENT_FILE_NAME.fullmatch(name)
     return (int(match[1]), match[2]) if match and int(match[1]) <= MAX_OFFSET else None
+
+
+def parse_snapshot_file_name(name: str) -> int | None:
+    """Take the name of a producer snapshot apart: the offset up to which it tells, or None for another name."""
+    match = _SNAPSHOT_FILE_NAME.fullmatch(name)
+    return int(match[1]) if match and int(match[1]) <= MAX_OFFSET else None
+
+
+def parse_temporary_file_name(name: str) -> tuple[int, str, str] | None:
+    """Take a name such as 00000000000000000042.log.swap apart into base offset and both suffixes, or None."""
+    match = _TEMPORARY_FILE_NAME.fullmatch(name)
+    return (int(match[1]), match[2], match[3]) if match and int(match[1]) <= MAX_OFFSET else None
 
 
 def partition_directory_name(partition: TopicPartition) -> str:
