@@ -5,14 +5,19 @@ from typing import Final
 
 from gomq.broker.context import Request, Result, State
 from gomq.broker.handlers import (
+    alter_configs,
     api_versions,
     create_topics,
+    delete_records,
     delete_topics,
+    describe_configs,
     fetch,
     find_coordinator,
+    incremental_alter_configs,
     init_producer_id,
     list_offsets,
     metadata,
+    offset_for_leader_epoch,
     produce,
 )
 from gomq.errors import ProtocolError
@@ -31,7 +36,12 @@ _HANDLERS: Final[dict[Api, Callable[[State, Request], Awaitable[Result]]]] = {
     Api.API_VERSIONS: api_versions.handle,
     Api.CREATE_TOPICS: create_topics.handle,
     Api.DELETE_TOPICS: delete_topics.handle,
+    Api.DELETE_RECORDS: delete_records.handle,
     Api.INIT_PRODUCER_ID: init_producer_id.handle,
+    Api.OFFSET_FOR_LEADER_EPOCH: offset_for_leader_epoch.handle,
+    Api.DESCRIBE_CONFIGS: describe_configs.handle,
+    Api.ALTER_CONFIGS: alter_configs.handle,
+    Api.INCREMENTAL_ALTER_CONFIGS: incremental_alter_configs.handle,
 }
 _APIS: Final = {int(api): api for api in SERVED}
 

@@ -13,7 +13,8 @@ from anyio import CapacityLimiter, to_thread
 from gomq.broker.config import FlushMode
 from gomq.broker.partition import Partition
 from gomq_storage.errors import LogOfflineError
-from gomq_storage.log import Log, LogPosition
+from gomq_storage.log import Log
+from gomq_storage.log_values import LogPosition
 
 
 class Flusher:

@@ -1,24 +1,23 @@
 """The async face of one partition's log: what consumers may see, and who waits for more.
 
-Everything here runs on the event loop and returns at once.
+Everything here runs on the event loop and returns at once, but what is asynchronous.
 """
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
 
 import anyio
+from anyio import to_thread
+from kio.schema.errors import ErrorCode
 
 from gomq.broker.logs import get_logger
-from gomq_storage.batch import BatchHeader, Buffer
-from gomq_storage.errors import LogOfflineError
+from gomq_storage.batch import NO_LEADER_EPOCH, BatchHeader, Buffer
+from gomq_storage.errors import LogOfflineError, OffsetOutOfRangeError, StorageError
 from gomq_storage.layout import TopicPartition
-from gomq_storage.log import AppendResult, Log, LogPosition, LogSlice
+from gomq_storage.log import Log
+from gomq_storage.log_values import AppendResult, LogPosition, LogSlice
 
 _log = get_logger("gomq.broker")
-
-LEADER_EPOCH: Final = 0
-"""The only epoch there is as long as nothing raises it."""
 
 
 class Partition:
@@ -27,11 +26,15 @@ class Partition:
     Args:
         name: which partition.
         log: its log, all of it synced; None when it cannot be used.
-        problem: why not.
+        leader_epoch: what is stamped into batches; it rises with every start after an unclean stop.
+        problem: why it cannot be used.
     """
 
-    def __init__(self, name: TopicPartition, log: Log | None, *, problem: str | None = None) -> None:
+    def __init__(
+        self, name: TopicPartition, log: Log | None, *, leader_epoch: int = 0, problem: str | None = None
+    ) -> None:
         self.name = name
+        self.leader_epoch = leader_epoch
         self.problem = problem
         """Why the partition takes no messages, or None while it does."""
         self.is_deleted = False
@@ -64,12 +67,18 @@ class Partition:
         """The first offset that consumers may not see yet."""
         return self._visible.offset
 
+    def epoch_problem(self, epoch: int) -> ErrorCode:
+        """Say what is wrong with the leader epoch that a client believes in; -1 asks for no check (KIP-320)."""
+        if epoch in {NO_LEADER_EPOCH, self.leader_epoch}:
+            return ErrorCode.none
+        return ErrorCode.fenced_leader_epoch if epoch < self.leader_epoch else ErrorCode.unknown_leader_epoch
+
     def append(self, batch: Buffer, header: BatchHeader) -> AppendResult:
         """Append a checked batch to the page cache; it is not visible yet. Errors are those of the log."""
         if self.problem is not None:
             raise LogOfflineError(Path(str(self.name)), self.problem)
         try:
-            result = self.log.append_checked(batch, header, leader_epoch=LEADER_EPOCH)
+            result = self.log.append_checked(batch, header, leader_epoch=self.leader_epoch)
         except OSError as error:
             if not self._is_refused:  # a full disk is told once, not for each message that finds it full
                 _log.error("partition.write_failed", partition=str(self.name), error=str(error))
@@ -83,6 +92,23 @@ class Partition:
     def read(self, offset: int, *, max_bytes: int, at_least_one_batch: bool) -> LogSlice | None:
         """Find visible bytes from an offset on, as ``Log.read`` does."""
         return self.log.read(offset, max_bytes=max_bytes, upto=self._visible, at_least_one_batch=at_least_one_batch)
+
+    async def delete_records(self, offset: int) -> int:
+        """Let go of the records before an offset, for good, and return the log's start.
+
+        Raises:
+            OffsetOutOfRangeError: the offset is behind what consumers may see.
+            StorageError: the log cannot be used, or it could not be written down.
+        """
+        log = self.log
+        if offset > self.high_watermark:
+            raise OffsetOutOfRangeError(offset, log_start=log.log_start, log_end=self.high_watermark)
+        try:
+            with anyio.CancelScope(shield=True):
+                log_start = await to_thread.run_sync(log.delete_records, offset)
+        except OSError as error:
+            raise StorageError(f"the start of {self.name} cannot be written down: {error.strerror}") from error
+        return log_start
 
     def report_unreadable(self, error: Exception) -> None:
         """Log that reading failed; the first time only, as consumers ask again and again."""

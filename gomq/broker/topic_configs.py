@@ -1,27 +1,70 @@
-"""Topic configs that the log honours, from Kafka's names and text to a ``LogConfig``.
+"""Topic configs, from Kafka's names and text to a ``LogConfig`` and back.
 
-No others are accepted: a setting that is taken and then ignored would be a promise not kept.
+No others are accepted than ``topic_config_table`` has, and none with a value that is not honoured: a setting that is
+taken and then ignored would be a promise not kept.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+from typing import Any, Final
 
-from gomq_storage.config import LogConfig
+from gomq.broker.topic_config_table import TOPIC_CONFIGS, TopicConfig
+from gomq.protocol.configs import ConfigSource, ConfigType
+from gomq_storage.config import CleanupPolicy, LogConfig
 
-_FIELDS: Final = {
-    "segment.bytes": "segment_bytes",
-    "index.interval.bytes": "index_interval_bytes",
-    "max.message.bytes": "max_message_bytes",
-}
-_FIXED: Final = {
-    "cleanup.policy": "delete",
-    "compression.type": "producer",
-    "message.timestamp.type": "CreateTime",
-    "retention.bytes": "-1",
-    "retention.ms": "-1",
-}
-"""What every topic does; asking for just that is fine."""
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_DECIMAL: Final = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_POLICIES: Final = {"compact": CleanupPolicy.COMPACT, "delete": CleanupPolicy.DELETE}
+_MOST_SHOWN: Final = 100
+"""Characters of a client's text that an error message repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synonym:
+    """One of the places that could give a config its value."""
+
+    name: str
+    value: str
+    source: ConfigSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigEntry:
+    """A config and the value it has."""
+
+    name: str
+    type: ConfigType
+    documentation: str
+    synonyms: tuple[Synonym, ...]
+    """Whatever gives it a value, what counts most in front; never empty."""
+    is_read_only: bool = False
+
+    @property
+    def value(self) -> str:
+        """What counts, as Kafka writes it."""
+        return self.synonyms[0].value
+
+    @property
+    def source(self) -> ConfigSource:
+        """Where that comes from."""
+        return self.synonyms[0].source
+
+    def response(self, *, synonyms: bool = False, documentation: bool = False) -> dict[str, Any]:
+        """Lay it out as a response's fields, with what is asked for."""
+        told = self.synonyms if synonyms else ()
+        return {
+            "name": self.name,
+            "value": self.value,
+            "read_only": self.is_read_only,
+            "config_source": self.source,
+            "is_sensitive": False,
+            "synonyms": [{"name": each.name, "value": each.value, "source": each.source} for each in told],
+            "config_type": self.type,
+            "documentation": self.documentation if documentation else None,
+        }
 
 
 def apply_topic_configs(defaults: LogConfig, configs: Mapping[str, str | None]) -> LogConfig:
@@ -30,18 +73,106 @@ def apply_topic_configs(defaults: LogConfig, configs: Mapping[str, str | None]) 
     Raises:
         ValueError: a config is not known, or its value cannot be.
     """
-    changes: dict[str, int] = {}
+    changes: dict[str, Any] = {}
     for name, value in configs.items():
-        if name in _FIELDS:
-            if value is None or not (value.isascii() and value.removeprefix("-").isdigit()):
-                raise ValueError(f"{name} must be a number of bytes, not {value!r}")
-            changes[_FIELDS[name]] = int(value)
-        elif name not in _FIXED or _FIXED[name] != value:
-            raise ValueError(_problem(name, value))
+        config = TOPIC_CONFIGS.get(name)
+        if config is None:
+            raise ValueError(f"there is no topic config {name[:_MOST_SHOWN]!r}; there are {', '.join(TOPIC_CONFIGS)}")
+        parsed = _parse(config, value)
+        if config.field is not None:
+            changes[config.field] = parsed
+    least = changes.get("min_compaction_lag_ms", defaults.min_compaction_lag_ms)
+    most = changes.get("max_compaction_lag_ms", defaults.max_compaction_lag_ms)
+    if most is not None and least > most:
+        raise ValueError(f"min.compaction.lag.ms={least} must not be more than max.compaction.lag.ms={most}")
     return replace(defaults, **changes)
 
 
-def _problem(name: str, value: str | None) -> str:
-    if name in _FIXED:
-        return f"{name}={value} is not supported; topics have {name}={_FIXED[name]}"
-    return f"topic config {name!r} is not supported; {', '.join(sorted(_FIELDS))} are"
+def topic_config_entries(defaults: LogConfig, configs: Mapping[str, str | None]) -> list[ConfigEntry]:
+    """Say what every config of a topic is, and why.
+
+    Args:
+        defaults: the broker's settings.
+        configs: the topic's own, which ``apply_topic_configs`` has passed.
+    """
+    return [
+        ConfigEntry(
+            name=config.name,
+            type=config.type,
+            documentation=config.documentation,
+            synonyms=(*_own(config, configs.get(config.name)), *default_synonyms(config, defaults)),
+        )
+        for config in TOPIC_CONFIGS.values()
+    ]
+
+
+def default_synonyms(config: TopicConfig, defaults: LogConfig) -> tuple[Synonym, ...]:
+    """Say what a config is where a topic has none of its own: set for the broker, set nowhere."""
+    value, built_in = (_text(config, each) for each in (defaults, LogConfig()))
+    fallback = Synonym(name=config.broker_name, value=built_in, source=ConfigSource.DEFAULT)
+    if value == built_in:
+        return (fallback,)
+    return (Synonym(name=config.broker_name, value=value, source=ConfigSource.STATIC_BROKER), fallback)
+
+
+def list_items(text: str) -> list[str]:
+    """Take a list's text apart, each item once; blank text has none."""
+    return list(dict.fromkeys(item.strip() for item in text.split(","))) if text.strip() else []
+
+
+def _own(config: TopicConfig, value: str | None) -> tuple[Synonym, ...]:
+    if value is None:
+        return ()
+    if config.type is ConfigType.LIST:
+        text = ",".join(list_items(value))  # as it was ordered, or tools that compare would set it again and again
+    elif config.field is None:
+        text = config.fixed
+    else:
+        text = _value_text(config, _parse(config, value))
+    return (Synonym(name=config.name, value=text, source=ConfigSource.TOPIC),)
+
+
+def _text(config: TopicConfig, log_config: LogConfig) -> str:
+    if config.field is None:
+        return config.fixed
+    return _value_text(config, getattr(log_config, config.field))
+
+
+def _value_text(config: TopicConfig, value: CleanupPolicy | float | None) -> str:
+    if isinstance(value, CleanupPolicy):
+        return ",".join(name for name, policy in _POLICIES.items() if policy in value)
+    return str(config.no_limit if value is None else value)
+
+
+def _parse(config: TopicConfig, text: str | None) -> CleanupPolicy | float | None:
+    """Make a config's value of its text; of one that is fixed nothing, once it is found to be that."""
+    if text is None:
+        raise ValueError(f"{config.name} must have a value: {_allowed(config)}")
+    if config.type is ConfigType.LIST:
+        items = list_items(text)
+        if all(item in _POLICIES for item in items):
+            return reduce(or_, (_POLICIES[item] for item in items), CleanupPolicy.NONE)
+    elif config.field is None:
+        if text.strip().lower() == config.fixed.lower():
+            return None
+    elif (number := _parse_number(config, text.strip())) is not None:
+        return None if number == config.no_limit else number
+    raise ValueError(f"{config.name} must be {_allowed(config)}, not {text[:_MOST_SHOWN]!r}")
+
+
+def _parse_number(config: TopicConfig, text: str) -> float | None:
+    """Return the number, or None where it is none or not within the config's limits."""
+    if config.type is ConfigType.DOUBLE:
+        number = float(text) if _DECIMAL.fullmatch(text) else None
+    else:
+        number = int(text) if _INTEGER.fullmatch(text) else None
+    return number if number is not None and config.least <= number <= config.most else None
+
+
+def _allowed(config: TopicConfig) -> str:
+    if config.type is ConfigType.LIST:
+        return f"any of {', '.join(_POLICIES)}, comma-separated"
+    if config.field is None:
+        return f"{config.fixed}, as every topic has it"
+    kind = "a number" if config.type is ConfigType.DOUBLE else "an integer"
+    return f"{kind} from {config.least} to {config.most}"

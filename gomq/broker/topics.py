@@ -7,7 +7,7 @@ holds messages no topic of its name can be created, as these would be the new to
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from gomq.broker.logs import get_logger
 from gomq.broker.metadata_log import TOPIC_NAME, MetadataLog
 from gomq.broker.partition import Partition
 from gomq.broker.topic_configs import apply_topic_configs
-from gomq.errors import InvalidPartitionsError, InvalidTopicError, TopicAlreadyExistsError
+from gomq.errors import InvalidPartitionsError, InvalidTopicError, TopicAlreadyExistsError, UnknownTopicError
 from gomq_storage.config import LogConfig
 from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import LogOfflineError, StorageError
@@ -32,7 +32,7 @@ _PREFIX: Final = "topic/"
 _METADATA: Final = TopicPartition(TOPIC_NAME, 0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Topic:
     """One topic and its partitions."""
 
@@ -40,6 +40,7 @@ class Topic:
     id: uuid.UUID
     partitions: tuple[Partition, ...]
     configs: Mapping[str, str]
+    """Its own, as they were given; ``Topics.alter_configs`` replaces them."""
 
 
 class Topics:
@@ -143,6 +144,33 @@ class Topics:
             topic = Topic(name, topic_id, opened, {key: value or "" for key, value in configs.items()})
             self._add(topic)
             return topic
+
+    async def alter_configs(self, name: str, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> None:
+        """Change a topic's own configs; all its logs go by them from then on.
+
+        Args:
+            name: the topic.
+            change: makes the new configs of those that the topic has; nothing else changes them meanwhile.
+
+        Raises:
+            UnknownTopicError: there is no such topic.
+            ValueError: a config cannot be, or ``change`` says so.
+            OSError, StorageError: the disk; nothing was changed, unless a sync failed.
+        """
+        async with self._changing:
+            topic = self._by_name.get(name)
+            if topic is None:
+                raise UnknownTopicError(f"there is no topic {name!r}")
+            if self._failure is not None:
+                raise StorageError(self._failure)
+            configs = dict(change(topic.configs))
+            log_config = apply_topic_configs(self._config.log, configs)
+            with anyio.CancelScope(shield=True):
+                await self._metadata.put(_PREFIX + name, {**self._metadata.values[_PREFIX + name], "configs": configs})
+                topic.configs = configs
+                for partition in topic.partitions:
+                    if not partition.is_offline:
+                        partition.log.configure(log_config)
 
     async def delete(self, topic: Topic) -> None:
         """Delete a topic and all its messages; those who wait for it are woken."""

@@ -1,13 +1,14 @@
 """Administration: ``async with Admin(address) as admin: await admin.create_topic(name)``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from anyio.abc import TaskGroup
 
-from gomq.client import topics
+from gomq.client import configs as topic_configs, deleting, topics
 from gomq.client.cluster import Cluster
+from gomq.client.configs import TopicConfigEntry
 from gomq.client.metadata import BrokerMetadata, PartitionMetadata, TopicMetadata
 from gomq.client.offsets import EARLIEST, LATEST, look_up_offsets
 from gomq.client.settings import ConnectionSettings
@@ -149,6 +150,54 @@ class Admin(Scope):
                 raise
             return False
         return True
+
+    async def describe_configs(self, topic: str) -> dict[str, TopicConfigEntry]:
+        """Return all configs of a topic by name: those that were set for it, and the broker's for the others.
+
+        Raises:
+            UnknownTopicError: there is no such topic.
+            BrokerError: the broker refuses, and says why.
+        """
+        return await topic_configs.describe_configs(self._cluster, topic)
+
+    async def alter_configs(
+        self,
+        topic: str,
+        changes: Mapping[str, object] | None = None,
+        *,
+        unset: Iterable[str] = (),
+        validate_only: bool = False,
+    ) -> None:
+        """Change a topic's configs from now on; those that are not named stay as they are.
+
+        Args:
+            topic: the topic.
+            changes: new values by name.
+            unset: names of those that shall be as the broker has them.
+            validate_only: only ask whether that could be done.
+
+        Raises:
+            UnknownTopicError: there is no such topic.
+            BrokerError: the broker refuses, and says why; then nothing was changed.
+        """
+        await topic_configs.alter_configs(self._cluster, topic, changes or {}, unset, validate_only=validate_only)
+
+    async def delete_records(self, topic: str, before: Mapping[int, int]) -> dict[int, int]:
+        """Delete the messages before an offset of each partition, for good.
+
+        Args:
+            topic: the topic.
+            before: offset by partition; -1 stands for the partition's end.
+
+        Returns:
+            the first offset that each of the partitions has now.
+
+        Raises:
+            UnknownTopicError: there is no such topic, or no such partition.
+            OffsetOutOfRangeError: an offset lies behind the partition's end.
+            BrokerError: the broker refuses, as it does where the topic's ``cleanup.policy`` does not delete.
+        """
+        return await deleting.delete_records(self._cluster, topic, before, timeout=self._settings.request_timeout)
 
     async def _look_up(self, topic: TopicMetadata, timestamp: int) -> dict[int, int]:
         return await look_up_offsets(

@@ -18,7 +18,12 @@ class Api(IntEnum):
     API_VERSIONS = 18
     CREATE_TOPICS = 19
     DELETE_TOPICS = 20
+    DELETE_RECORDS = 21
     INIT_PRODUCER_ID = 22
+    OFFSET_FOR_LEADER_EPOCH = 23
+    DESCRIBE_CONFIGS = 32
+    ALTER_CONFIGS = 33
+    INCREMENTAL_ALTER_CONFIGS = 44
 
     @property
     def schema_name(self) -> str:
@@ -45,7 +50,12 @@ SERVED: Final[dict[Api, Versions]] = {
     Api.API_VERSIONS: Versions(0, 4),
     Api.CREATE_TOPICS: Versions(2, 7),
     Api.DELETE_TOPICS: Versions(1, 6),
+    Api.DELETE_RECORDS: Versions(0, 2),
     Api.INIT_PRODUCER_ID: Versions(0, 6),
+    Api.OFFSET_FOR_LEADER_EPOCH: Versions(2, 4),
+    Api.DESCRIBE_CONFIGS: Versions(1, 4),
+    Api.ALTER_CONFIGS: Versions(0, 2),
+    Api.INCREMENTAL_ALTER_CONFIGS: Versions(0, 1),
 }
 """What the broker answers."""
 
@@ -61,7 +71,10 @@ SPOKEN: Final[dict[Api, Versions]] = {
     Api.API_VERSIONS: Versions(0, 3),
     Api.CREATE_TOPICS: Versions(2, 7),
     Api.DELETE_TOPICS: Versions(1, 5),
+    Api.DELETE_RECORDS: Versions(0, 2),
     Api.INIT_PRODUCER_ID: Versions(0, 4),
+    Api.DESCRIBE_CONFIGS: Versions(1, 4),
+    Api.INCREMENTAL_ALTER_CONFIGS: Versions(0, 1),
 }
 """What the client asks with: topics by name, so Produce and Fetch stop before topic ids came in."""
 

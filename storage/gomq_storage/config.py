@@ -35,7 +35,7 @@ class LogConfig:
     cleanup_policy: CleanupPolicy = CleanupPolicy.DELETE
     """``cleanup.policy``."""
     retention_ms: int | None = None
-    """``retention.ms``: a sealed segment whose newest message is older may be deleted; None (Kafka: 7 days) keeps all."""
+    """``retention.ms``: sealed segments with nothing newer may be deleted; None (Kafka: 7 days) keeps all."""
     retention_bytes: int | None = None
     """``retention.bytes``: the oldest segments may be deleted while so much is left without them; None keeps all."""
     file_delete_delay_ms: int = 60_000

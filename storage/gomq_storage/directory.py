@@ -2,8 +2,10 @@
 
 .lock              held while a broker has the directory open
 meta.properties    whose directory it is
+*-checkpoint, .kafka_cleanshutdown    what is known of the logs before they are opened: ``checkpoint.py``
 <topic>-<n>/       one partition: its log, and partition.metadata with the topic's id
 <topic>-<n>.<id>-delete/   a partition that is being removed
+<topic>-<n>.<id>-stray/    a partition that no topic speaks of, put aside because a new one took its name
 """
 
 import base64
@@ -11,12 +13,13 @@ import errno
 import fcntl
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gomq_storage.checkpoint import Checkpoints, CleanEnd
 from gomq_storage.config import LogConfig
 from gomq_storage.errors import DirectoryInUseError, DirectoryUnusableError, StorageError
 from gomq_storage.files import Files, OsFiles, read_whole, write_atomically
@@ -29,6 +32,7 @@ from gomq_storage.layout import (
     is_deleted_directory_name,
     parse_partition_directory_name,
     partition_directory_name,
+    stray_directory_name,
 )
 from gomq_storage.log import Log
 
@@ -52,13 +56,17 @@ def encode_uuid(value: uuid.UUID) -> str:
 class LogDirectory:
     """An open, locked data directory."""
 
-    def __init__(self, path: Path, *, lock: int, identity: DirectoryIdentity, files: Files) -> None:
+    def __init__(
+        self, path: Path, *, lock: int, identity: DirectoryIdentity, checkpoints: Checkpoints, files: Files
+    ) -> None:
         self.path = path
         self.identity = identity
+        self.checkpoints = checkpoints
+        """What is known of the logs, opened or not."""
+        self.files = files
         self.left_behind: list[str] = []
         """Folders of removed partitions that could not be removed, and why; the next opening tries again."""
         self._lock = lock
-        self._files = files
 
     @classmethod
     def open(cls, path: Path, *, node_id: int = 1, files: Files | None = None) -> "LogDirectory":
@@ -73,7 +81,8 @@ class LogDirectory:
         lock = _lock(path)
         try:
             identity = _read_or_write_identity(files, path, node_id)
-            directory = cls(path, lock=lock, identity=identity, files=files)
+            checkpoints = Checkpoints.take(files, path)
+            directory = cls(path, lock=lock, identity=identity, checkpoints=checkpoints, files=files)
             directory._finish_removals()
         except OSError as error:
             os.close(lock)
@@ -85,19 +94,28 @@ class LogDirectory:
 
     def partitions(self) -> Iterable[TopicPartition]:
         """Name the partitions that have a folder here."""
-        for name in self._files.names(self.path):
+        for name in self.files.names(self.path):
             if (partition := parse_partition_directory_name(name)) is not None:
                 yield partition
 
     def create_log(self, partition: TopicPartition, *, topic_id: uuid.UUID, config: LogConfig) -> Log:
-        """Make a partition's folder and an empty log in it, all of it synced; one that is there is opened."""
+        """Make a partition's folder and an empty log in it, all of it synced.
+
+        A folder of that name that is there already, because a topic was not deleted or created to the end, is put
+        aside. What the checkpoints say of it is forgotten for good before the new one is made.
+        """
         directory = self.path / partition_directory_name(partition)
-        if not self._files.exists(directory):
-            self._files.make_directory(directory)
+        if self.files.exists(directory):
+            stray = stray_directory_name(partition, uuid.uuid4().hex)
+            self.files.rename(directory, self.path / stray)
+            self.left_behind.append(f"{self.path / stray} was {directory.name}, which no topic spoke of")
+        self.checkpoints.forget(partition)
+        self.save_checkpoints()
+        self.files.make_directory(directory)
         metadata = f"version: 0\ntopic_id: {encode_uuid(topic_id)}".encode()
-        write_atomically(self._files, directory / PARTITION_METADATA_FILE_NAME, metadata)
-        self._files.sync_directory(self.path)
-        log = Log.open(directory, config, files=self._files)
+        write_atomically(self.files, directory / PARTITION_METADATA_FILE_NAME, metadata)
+        self.files.sync_directory(self.path)
+        log = self._open_log(partition, config)
         try:
             log.flush()
         except StorageError:
@@ -105,17 +123,40 @@ class LogDirectory:
             raise
         return log
 
-    def open_log(self, partition: TopicPartition, *, config: LogConfig) -> Log:
-        """Open the log of a partition that has a folder.
+    def open_log(
+        self,
+        partition: TopicPartition,
+        *,
+        config: LogConfig,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Log:
+        """Open the log of a partition that has a folder; ``on_progress`` is ``Log.open``'s.
 
         Raises:
             StorageError: it is damaged, or cannot be read.
         """
-        directory = self.path / partition_directory_name(partition)
         try:
-            return Log.open(directory, config, files=self._files)
+            return self._open_log(partition, config, on_progress)
         except OSError as error:
+            directory = self.path / partition_directory_name(partition)
             raise StorageError(f"cannot open {directory}: {error.strerror}") from error
+
+    def _open_log(
+        self, partition: TopicPartition, config: LogConfig, on_progress: Callable[[int, int], None] | None = None
+    ) -> Log:
+        return Log.open(
+            self.path / partition_directory_name(partition),
+            config,
+            files=self.files,
+            checkpoints=(self.checkpoints, partition),
+            on_progress=on_progress,
+        )
+
+    def save_checkpoints(self) -> None:
+        """Write down what has changed in the checkpoints."""
+        self.checkpoints.save_recovery_points()
+        self.checkpoints.save_log_starts()
+        self.checkpoints.save_first_dirty()
 
     def remove_log(self, partition: TopicPartition) -> None:
         """Remove a partition's folder, its log closed before.
@@ -124,26 +165,39 @@ class LogDirectory:
         """
         source = self.path / partition_directory_name(partition)
         doomed = self.path / deleted_directory_name(partition, uuid.uuid4().hex)
-        if self._files.exists(source):
-            self._files.rename(source, doomed)
-            self._files.sync_directory(self.path)
+        if self.files.exists(source):
+            self.files.rename(source, doomed)
+            self.files.sync_directory(self.path)
             self._remove(doomed)
+        self.checkpoints.forget(partition)
 
-    def close(self) -> None:
-        """Let another broker have the directory."""
-        os.close(self._lock)
+    def close(self, ends: Mapping[TopicPartition, CleanEnd] | None = None) -> None:
+        """Let another broker have the directory.
+
+        Args:
+            ends: where the logs end, all of which were closed without a failure: the next opening believes it.
+
+        Raises:
+            OSError: it could not be written down; the directory is closed all the same.
+        """
+        try:
+            if ends is not None:
+                self.save_checkpoints()
+                self.checkpoints.save_clean_shutdown(ends)
+        finally:
+            os.close(self._lock)
 
     def _finish_removals(self) -> None:
-        for name in self._files.names(self.path):
+        for name in self.files.names(self.path):
             if is_deleted_directory_name(name):
                 self._remove(self.path / name)
 
     def _remove(self, directory: Path) -> None:
         """Remove a folder that is no partition's any more; what somebody else has put into it stays."""
         try:
-            for name in self._files.names(directory):
-                self._files.remove(directory / name)
-            self._files.remove_directory(directory)
+            for name in self.files.names(directory):
+                self.files.remove(directory / name)
+            self.files.remove_directory(directory)
         except OSError as error:
             self.left_behind.append(f"{directory} cannot be removed: {error.strerror}")
 

@@ -6,12 +6,14 @@ Blocking calls, never memory-mapped: a mapped file that is cut short kills the p
 
 import errno
 import os
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 from gomq_storage.batch import Buffer
+from gomq_storage.descriptors import SHARED, CachedDescriptor, DescriptorCache
 
 _PROBE_BYTES: Final = 256 << 10
 """How far apart the bytes are that tell whether a range is cached; the kernel reads ahead in steps of about this."""
@@ -19,11 +21,14 @@ _LOAD_BYTES: Final = 1 << 20
 
 
 class File(Protocol):
-    """One open file, read and written at given positions."""
+    """One file, read and written at given positions, by several threads at once.
+
+    Whoever removes or replaces it, or renames a directory above it, closes it first.
+    """
 
     @property
     def path(self) -> Path:
-        """Where the file was when it was opened."""
+        """Where the file was when it was opened, or what it was renamed to since."""
 
     def size(self) -> int:
         """Bytes in the file."""
@@ -43,18 +48,30 @@ class File(Protocol):
     def duplicate_descriptor(self) -> int:
         """Return a descriptor of its own for the same file, which the caller closes."""
 
+    def rename(self, target: Path) -> None:
+        """Rename the file, replacing one that has the target's name, and go on with it under its new name."""
+
     def close(self) -> None:
-        """Let go of the file; nothing is synced."""
+        """Let go of the file for good; nothing is synced. Who is using it at the time can finish."""
 
 
 class Files(Protocol):
     """What the log asks of a file system."""
 
     def open(self, path: Path, *, create: bool = False) -> File:
-        """Open a file to read and write; ``create`` makes it where it is missing."""
+        """Give access to a file, to read and write; ``create`` opens it now, and makes it where it is missing.
+
+        Otherwise it is opened when it is first used: only then a file that is missing, or is none, is an ``OSError``.
+        """
 
     def names(self, directory: Path) -> list[str]:
         """List a directory's entries, sorted."""
+
+    def size(self, path: Path) -> int:
+        """Say how many bytes are in a file, without opening it."""
+
+    def sizes(self, directory: Path) -> dict[str, int]:
+        """Say how many bytes are in each file of a directory, by name, without opening any."""
 
     def exists(self, path: Path) -> bool:
         """Whether anything has that name."""
@@ -75,74 +92,109 @@ class Files(Protocol):
         """Return once the names in a directory are on the device."""
 
 
-class OsFile:
-    """A file of the operating system. Several threads may use it at once, except to close it."""
+class OsFile(CachedDescriptor):
+    """A file of the operating system."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path
-        self._descriptor = descriptor
+    __slots__ = ()
+
+    def __init__(self, path: Path, descriptors: DescriptorCache = SHARED) -> None:
+        super().__init__(path, descriptors)
 
     @property
     def path(self) -> Path:
-        """Where the file was when it was opened."""
-        return self._path
+        """Where the file was when it was opened, or what it was renamed to since."""
+        return Path(self._path)
 
     def size(self) -> int:
         """Bytes in the file."""
-        return os.fstat(self._descriptor).st_size
+        descriptor = self.take()
+        try:
+            return os.fstat(descriptor).st_size
+        finally:
+            self.put_back(descriptor)
 
     def read(self, position: int, size: int) -> bytes:
         """Read up to ``size`` bytes; fewer only where the file ends."""
-        data = os.pread(self._descriptor, size, position)
-        if len(data) == size or not data:
-            return data
-        parts = [data]
-        left = size - len(data)
-        while left and (data := os.pread(self._descriptor, left, position + size - left)):
-            parts.append(data)
-            left -= len(data)
-        return b"".join(parts)
+        descriptor = self.take()
+        try:
+            data = os.pread(descriptor, size, position)
+            if len(data) == size or not data:
+                return data
+            parts = [data]
+            left = size - len(data)
+            while left and (data := os.pread(descriptor, left, position + size - left)):
+                parts.append(data)
+                left -= len(data)
+            return b"".join(parts)
+        finally:
+            self.put_back(descriptor)
 
     def write(self, position: int, parts: Sequence[Buffer]) -> None:
         """Write all parts one behind the other, or raise ``OSError`` with any number of them written."""
         size = sum(map(len, parts))
-        written = os.pwritev(self._descriptor, parts, position)
-        while written < size:  # a signal, or a disk that is nearly full: the next call tells which
-            rest = memoryview(b"".join(parts))[written:]
-            written += os.pwrite(self._descriptor, rest, position + written)
+        descriptor = self.take()
+        try:
+            written = os.pwritev(descriptor, parts, position)
+            while written < size:  # a signal, or a disk that is nearly full: the next call tells which
+                rest = memoryview(b"".join(parts))[written:]
+                written += os.pwrite(descriptor, rest, position + written)
+        finally:
+            self.put_back(descriptor)
 
     def truncate(self, size: int) -> None:
         """Cut the file, or fill it with zeros, to a size."""
-        os.ftruncate(self._descriptor, size)
+        descriptor = self.take()
+        try:
+            os.ftruncate(descriptor, size)
+        finally:
+            self.put_back(descriptor)
 
     def sync(self) -> None:
         """Return once everything written is on the device."""
-        if self._descriptor < 0:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # fdatasync alone would call it a ValueError
-        os.fdatasync(self._descriptor)
-
-    def duplicate_descriptor(self) -> int:
-        """Return a descriptor of its own for the same file, which the caller closes."""
-        return os.dup(self._descriptor)
-
-    def close(self) -> None:
-        """Let go of the file; nothing is synced."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        descriptor = self.take()
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            self.put_back(descriptor)
 
 
 class OsFiles:
-    """The file system of the operating system."""
+    """The file system of the operating system.
+
+    Args:
+        max_open: how many files are kept open; None: a number that all of the process with None share.
+    """
+
+    def __init__(self, max_open: int | None = None) -> None:
+        self._descriptors = SHARED if max_open is None else DescriptorCache(max_open)
 
     def open(self, path: Path, *, create: bool = False) -> OsFile:
-        """Open a file to read and write; ``create`` makes it where it is missing."""
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
-        return OsFile(path, os.open(path, flags, 0o644))
+        """Give access to a file; ``create`` makes it now, otherwise it is opened when it is used."""
+        file = OsFile(path, self._descriptors)
+        if create:
+            file.create()
+        return file
 
     def names(self, directory: Path) -> list[str]:
         """List a directory's entries, sorted."""
-        return sorted(os.listdir(directory))
+        return sorted(self._descriptors.attempt(lambda: os.listdir(directory)))
+
+    def size(self, path: Path) -> int:
+        """Say how many bytes are in a file, without opening it."""
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        return status.st_size
+
+    def sizes(self, directory: Path) -> dict[str, int]:
+        """Say how many bytes are in each file of a directory, by name, without opening any."""
+        sizes = {}
+        with self._descriptors.attempt(lambda: os.scandir(directory)) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):  # it was removed meanwhile
+                    if entry.is_file():
+                        sizes[entry.name] = entry.stat().st_size
+        return sizes
 
     def exists(self, path: Path) -> bool:
         """Whether anything has that name."""
@@ -169,7 +221,8 @@ class OsFiles:
 
     def sync_directory(self, path: Path) -> None:
         """Return once the names in a directory are on the device."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        descriptor = self._descriptors.attempt(lambda: os.open(path, flags))
         try:
             os.fsync(descriptor)
         finally:

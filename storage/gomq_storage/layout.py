@@ -20,6 +20,7 @@ SWAP_SUFFIX = ".swap"
 REMOVED_SUFFIX = ".deleted"
 """Behind a segment file's suffix: no part of the log any more, about to be unlinked."""
 DELETED_SUFFIX = "-delete"
+STRAY_SUFFIX = "-stray"
 LEADER_EPOCH_FILE_NAME = "leader-epoch-checkpoint"
 RECOVERY_POINT_FILE_NAME = "recovery-point-offset-checkpoint"
 LOG_START_FILE_NAME = "log-start-offset-checkpoint"
@@ -104,7 +105,16 @@ def parse_partition_directory_name(name: str) -> TopicPartition | None:
 
 def deleted_directory_name(partition: TopicPartition, unique_id: str) -> str:
     """Name the folder of a partition that is being removed; a long topic is cut. ``unique_id``: 32 hex digits."""
-    suffix = f"-{partition.partition}.{unique_id}{DELETED_SUFFIX}"
+    return _marked_directory_name(partition, unique_id, DELETED_SUFFIX)
+
+
+def stray_directory_name(partition: TopicPartition, unique_id: str) -> str:
+    """Name the folder of a partition that belongs to no topic and was put aside; it is never removed."""
+    return _marked_directory_name(partition, unique_id, STRAY_SUFFIX)
+
+
+def _marked_directory_name(partition: TopicPartition, unique_id: str, mark: str) -> str:
+    suffix = f"-{partition.partition}.{unique_id}{mark}"
     return partition.topic[: _MAX_NAME_LENGTH - len(suffix)] + suffix
 
 

@@ -7,7 +7,8 @@ Entries ascend in both; there is about one for every ``index.interval.bytes`` of
 an entry points at is checked when it is used, and the file can be rebuilt from the log at any time.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -26,11 +27,18 @@ class OffsetPosition(NamedTuple):
 
 
 class OffsetIndex:
-    """The ``.index`` file of the segment that starts at ``base_offset``."""
+    """The ``.index`` file of the segment that starts at ``base_offset``; it is not looked at before it is used."""
+
+    __slots__ = ("_base_offset", "_entries")
 
     def __init__(self, file: File, base_offset: int) -> None:
         self._entries = EntryFile(file, ENTRY)
         self._base_offset = base_offset
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._entries.path
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -52,6 +60,11 @@ class OffsetIndex:
         relative = offset - self._base_offset
         return self._at(bisect_right(self._entries, relative, key=lambda entry: entry[0]) - 1)
 
+    def cut(self, offset: int) -> None:
+        """Drop the entries of an offset and of those behind it; the next is appended behind the rest."""
+        relative = offset - self._base_offset
+        self._entries.cut(bisect_left(self._entries, relative, key=lambda entry: entry[0]))
+
     def begin_rebuilding(self) -> None:
         """Forget all entries; the file keeps its own until ``finish_rebuilding``."""
         self._entries.begin_rebuilding()
@@ -59,6 +72,14 @@ class OffsetIndex:
     def finish_rebuilding(self) -> None:
         """Write the entries appended since ``begin_rebuilding`` in place of the file's."""
         self._entries.finish_rebuilding()
+
+    def sync(self) -> None:
+        """Return once the entries in the file are on the device."""
+        self._entries.sync()
+
+    def rename(self, target: Path) -> None:
+        """Rename the file, and go on with it under its new name."""
+        self._entries.rename(target)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,247 +1,321 @@
-"""Open a log's folder: check what a crash may have left, rebuild indexes, cut a torn tail. Kafka: ``LogLoader``.
+"""Open a log's folder: mend what a crash may have left, and read what the log must know. Kafka: ``LogLoader``.
 
-1. Check each sealed segment cheaply: from its last index entries on it must end where the next segment begins.
-   Where it does not, or the indexes lack something, scan it and rebuild its indexes.
-2. Scan the last segment whole, its CRCs too, and rebuild its indexes.
-3. Cut its torn tail, if it has one, after copying what is cut to ``<base offset>.log.torn``.
-4. Remove index files that have no log file.
+1. Finish the swaps of compactions, or undo them; remove what was being deleted (``swap.py``).
+2. Check that the last segment ends where it did at a clean stop. If so, nothing is scanned; if not:
+   a. scan it from the recovery point on, CRCs too;
+   b. cut a torn tail, after copying what is cut to ``<base offset>.log.torn-<position>``; bring its indexes up to date.
+3. Check each sealed segment that is not wholly below the recovery point: through its indexes it must end where the
+   next one begins. Where it does not, scan it and rebuild its indexes. (The others are checked at their first use.)
+4. Remove the segments below the log's start, and index files and snapshots that belong to nothing.
+5. Read the producers' state from the newest good snapshot and the batches behind it, and the leader epochs.
 
 A single broker has no replica to fetch from, so nothing is cut that may be good: where a valid batch follows a
-damaged one, or a sealed segment is damaged, opening fails with ``DamagedLogError`` and the files stay as they are.
+damaged one, or a sealed segment is damaged, opening fails with ``DamagedLogError`` and the log files stay as they are.
 Interrupted at any point, the next opening does the same again.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import NamedTuple
 
-from crc32c import crc32c
-
-from gomq_storage.batch import (
-    ATTRIBUTES_POSITION,
-    HEADER_SIZE,
-    MAGIC,
-    MAGIC_POSITION,
-    NO_LEADER_EPOCH,
-    BatchHeader,
-    read_header,
-)
+from gomq_storage.batch import NO_LEADER_EPOCH, BatchHeader
+from gomq_storage.checkpoint import LogCheckpoint
 from gomq_storage.config import LogConfig
-from gomq_storage.errors import CorruptBatchError, DamagedLogError
-from gomq_storage.files import Files
-from gomq_storage.layout import LOG_SUFFIX, parse_segment_file_name
-from gomq_storage.offset_index import MAX_RELATIVE_OFFSET
+from gomq_storage.epochs import LeaderEpochs
+from gomq_storage.errors import CorruptBatchError, CorruptFileError, DamagedLogError
+from gomq_storage.files import Files, read_whole
+from gomq_storage.layout import (
+    LEADER_EPOCH_FILE_NAME,
+    LOG_SUFFIX,
+    OFFSET_INDEX_SUFFIX,
+    TIME_INDEX_SUFFIX,
+    parse_segment_file_name,
+    parse_snapshot_file_name,
+    segment_file_name,
+)
+from gomq_storage.producer_recovery import recover_producers
+from gomq_storage.producers import Producers
 from gomq_storage.segment import Segment
+from gomq_storage.segment_scan import CHUNK_BYTES, SegmentScan, is_sound, rebuild_indexes
+from gomq_storage.swap import finish_swaps
 
-_CHUNK_BYTES: Final = 1 << 20
-_MAGIC_BYTE: Final = bytes([MAGIC])
+_MAX_EPOCHS_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryReport:
-    """What opening a log had to repair; all zero after a clean stop."""
+    """What opening a log had to do; it equals ``RecoveryReport()`` where there was nothing to repair."""
 
+    was_clean: bool = field(default=False, compare=False)
+    """Whether the log had been closed cleanly, and is as it was then."""
+    scanned_bytes: int = field(default=0, compare=False)
+    """Bytes of the last segment whose batches were checked."""
     truncated_bytes: int = 0
     """Bytes cut off the last segment's end."""
+    kept_aside: Path | None = field(default=None, compare=False)
+    """Where they were copied to; None where they were nothing but zeros."""
     rebuilt_segments: int = 0
-    """Sealed segments whose indexes were missing or wrong."""
+    """Segments whose indexes were missing or wrong."""
+    finished_swaps: int = 0
+    """Compactions that were done but for the renaming of files."""
     removed_files: int = 0
-    """Index files that belonged to no segment."""
+    """Files that belonged to nothing, or to a segment that was being deleted."""
 
 
-def recover(files: Files, directory: Path, *, config: LogConfig) -> tuple[tuple[Segment, ...], int, RecoveryReport]:
-    """Open all segments of a log, oldest first, mending what can be mended.
+class Recovered(NamedTuple):
+    """A log's parts."""
 
-    Returns:
-        the segments, at least one; the offset behind the last record; what had to be done.
+    segments: tuple[Segment, ...]
+    """Oldest first, at least one."""
+    log_start: int
+    log_end: int
+    producers: Producers
+    epochs: LeaderEpochs
+    report: RecoveryReport
+
+
+def recover(
+    files: Files,
+    directory: Path,
+    *,
+    config: LogConfig,
+    checkpoint: LogCheckpoint,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Recovered:
+    """Open all segments of a log, mending what can be mended.
+
+    Args:
+        files: the file system.
+        directory: the log's folder.
+        config: its settings.
+        checkpoint: what was written down about it.
+        on_progress: told, while segments are scanned, how many bytes are done and how many there are in this one.
 
     Raises:
         DamagedLogError: data would be lost; nothing of it was touched.
     """
-    names = files.names(directory)
-    bases = sorted(parsed[0] for name in names if (parsed := parse_segment_file_name(name)) and parsed[1] == LOG_SUFFIX)
-    segments: list[Segment] = []
-    rebuilt = 0
-    try:
-        for base_offset, following in pairwise(bases):
-            segments.append(Segment.open(files, directory, base_offset))
-            if not _is_sound(segments[-1], following, config):
-                _rebuild_sealed(segments[-1], following, config)
-                rebuilt += 1
-        segments.append(Segment.open(files, directory, bases[-1] if bases else 0, create=not bases))
-        log_end, cut = _recover_last(files, segments[-1], config)
-        removed = _remove_orphans(files, directory, names, frozenset(bases or [0]))
-    except BaseException:
-        for segment in segments:
-            segment.close()
-        raise
-    report = RecoveryReport(truncated_bytes=cut, rebuilt_segments=rebuilt, removed_files=removed)
-    return tuple(segments), log_end, report
+    recovery = _Recovery(files, directory, config, checkpoint)
+    recovery.on_progress = on_progress
+    return recovery.run()
 
 
-def _remove_orphans(files: Files, directory: Path, names: list[str], bases: frozenset[int]) -> int:
-    orphans = [name for name in names if (parsed := parse_segment_file_name(name)) and parsed[0] not in bases]
-    for name in orphans:
-        files.remove(directory / name)
-    return len(orphans)
+class _Recovery:
+    """The passes, and what they share."""
 
+    def __init__(self, files: Files, directory: Path, config: LogConfig, checkpoint: LogCheckpoint) -> None:
+        self.files = files
+        self.directory = directory
+        self.config = config
+        self.checkpoint = checkpoint
+        self.on_progress: Callable[[int, int], None] | None = None
+        self.may_have_gaps = config.is_compacted or checkpoint.first_dirty is not None
+        self.epochs = _read_epochs(files, directory)
+        self.is_clean = False
+        self.scanned = self.cut = self.rebuilt = self.removed = 0
+        self.kept_aside: Path | None = None
 
-def _is_sound(segment: Segment, following: int, config: LogConfig) -> bool:
-    """Whether a sealed segment, looked at through its indexes, reaches the next one, and they lack no entry.
-
-    The indexes are never synced, so a power cut may have taken any part of them.
-    """
-    last, end, aligned = segment.offset_index.last, segment.base_offset, False
-    try:
-        largest_at = segment.position_of(segment.largest)
-        if largest_at is None:
-            return False
-        for position, header in segment.headers(min(last.position, largest_at)):
-            aligned |= position == last.position and header.base_offset <= last.offset
-            if position - last.position > config.index_interval_bytes:
-                return False
-            if header.max_timestamp > segment.largest.timestamp:
-                return False
-            end = header.next_offset
-    except CorruptBatchError:
-        return False
-    return aligned and end == following
-
-
-def _rebuild_sealed(segment: Segment, following: int, config: LogConfig) -> None:
-    size = segment.size
-    next_offset, problem = _scan(segment, size, config)
-    if problem is not None:
-        raise DamagedLogError(segment.path, problem.position, problem.reason)
-    if next_offset != following:
-        reason = f"the segment ends before offset {next_offset}, the next one starts at {following}"
-        raise DamagedLogError(segment.path, size, reason)
-    segment.seal()
-    segment.finish_rebuilding()
-
-
-def _recover_last(files: Files, segment: Segment, config: LogConfig) -> tuple[int, int]:
-    """Scan the last segment and cut its torn tail; return the log's end and how many bytes were cut."""
-    size = segment.size
-    next_offset, problem = _scan(segment, size, config)
-    if problem is not None:
-        later = _valid_batch_behind(segment, problem.position, size, next_offset)
-        if later is not None:
-            reason = f"{problem.reason}; a valid batch follows at byte {later}"
-            raise DamagedLogError(segment.path, problem.position, reason)
-        _keep_aside(files, segment, problem.position, size)
-        segment.truncate(problem.position)
-    segment.finish_rebuilding()
-    return next_offset, size - segment.size
-
-
-def _scan(segment: Segment, size: int, config: LogConfig) -> tuple[int, CorruptBatchError | None]:
-    """Check every batch and work out the indexes; return the offset behind the last good batch and what ended it.
-
-    Raises:
-        DamagedLogError: a batch whose CRC holds cannot be where it is.
-    """
-    segment.begin_rebuilding()
-    expected = segment.base_offset
-    try:
-        for position, header in _checked_batches(segment, size):
-            if header.base_offset != expected:
-                reason = f"base offset {header.base_offset} where {expected} should follow"
-                return expected, CorruptBatchError(reason, position=position, path=segment.path)
-            if (problem := _problem_with_place(segment, header)) is not None:
-                raise DamagedLogError(segment.path, position, problem)
-            segment.note(header, position, config=config)
-            expected = header.next_offset
-    except CorruptBatchError as problem:
-        return expected, problem
-    return expected, None
-
-
-def _problem_with_place(segment: Segment, header: BatchHeader) -> str | None:
-    """Say why a batch that is whole cannot be this segment's next. It is no torn tail, and is not cut."""
-    if header.last_offset - segment.base_offset > MAX_RELATIVE_OFFSET:
-        return f"offset {header.last_offset} is too far from the file's first"
-    if header.leader_epoch != NO_LEADER_EPOCH and header.leader_epoch < max(segment.leader_epoch, 0):
-        return f"leader epoch {header.leader_epoch} behind {segment.leader_epoch}"
-    return None
-
-
-def _checked_batches(segment: Segment, size: int) -> Iterator[tuple[int, BatchHeader]]:
-    """Yield position and header of each batch whose CRC holds, reading a chunk at a time."""
-    position = 0
-    chunk, start = memoryview(b""), 0
-    while position < size:
-        if position + HEADER_SIZE > start + len(chunk):
-            chunk, start = memoryview(segment.read(position, _CHUNK_BYTES)), position
+    def run(self) -> Recovered:
+        swaps = finish_swaps(self.files, self.directory)
+        segments = self._open_segments()
         try:
-            header = read_header(chunk, position - start)
-        except CorruptBatchError as error:
-            raise CorruptBatchError(error.reason, position=position, path=segment.path) from error
-        end = position + header.size
-        if end > size:
-            reason = f"batch of {header.size} bytes, {size - position} are left"
-            raise CorruptBatchError(reason, position=position, path=segment.path)
-        if end > start + len(chunk) and header.size <= _CHUNK_BYTES:
-            chunk, start = memoryview(segment.read(position, _CHUNK_BYTES)), position
-        if end <= start + len(chunk):
-            crc = crc32c(chunk[position - start + ATTRIBUTES_POSITION : end - start])
-        else:
-            crc = _crc(segment, position, header)
-        if crc != header.crc:
-            reason = f"CRC is {crc:#010x}, the header says {header.crc:#010x}"
-            raise CorruptBatchError(reason, position=position, path=segment.path)
-        yield position, header
-        position = end
+            log_end = self._recover_last(segments[-1])
+            log_start = self._log_start(segments, log_end)
+            doomed = [first for first, second in pairwise(segments) if second.base_offset <= log_start]
+            kept = segments[len(doomed) :]
+            for segment, following in pairwise(kept):
+                self._check_sealed(segment, following.base_offset)
+            self._remove_leftovers(doomed, kept, log_end)
+            self._learn_last_epoch(kept)
+            producers = recover_producers(self.files, self.directory, kept, log_start=log_start, log_end=log_end)
+        except BaseException:
+            for segment in segments:
+                segment.close()
+            raise
+        self.epochs.cut_end(log_end)
+        self.epochs.cut_start(log_start)
+        report = RecoveryReport(
+            was_clean=self.is_clean,
+            scanned_bytes=self.scanned,
+            truncated_bytes=self.cut,
+            kept_aside=self.kept_aside,
+            rebuilt_segments=self.rebuilt,
+            finished_swaps=swaps.finished,
+            removed_files=self.removed + swaps.removed,
+        )
+        return Recovered(tuple(kept), log_start, log_end, producers, self.epochs, report)
+
+    def _open_segments(self) -> list[Segment]:
+        sizes = self.files.sizes(self.directory)
+        parsed = sorted(each for name in sizes if (each := parse_segment_file_name(name)) is not None)
+        bases = [base for base, suffix in parsed if suffix == LOG_SUFFIX]
+        if not bases:
+            return [Segment.open(self.files, self.directory, self.checkpoint.log_start, create=True)]
+        for base in bases:
+            for suffix in (OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX):
+                if (name := segment_file_name(base, suffix)) not in sizes:
+                    self.files.open(self.directory / name, create=True).close()
+        return [Segment.open(self.files, self.directory, base, size=sizes[segment_file_name(base)]) for base in bases]
+
+    def _recover_last(self, segment: Segment) -> int:
+        """Bring the last segment in order; return the log's end."""
+        clean, size = self.checkpoint.clean_end, segment.size
+        if clean is not None and (clean.segment_base_offset, clean.segment_size) == (segment.base_offset, size):
+            self.is_clean = self._ends_well(segment, clean.log_end)
+            if self.is_clean:
+                return clean.log_end
+        start = self._place_of_recovery_point(segment)
+        if start is not None:
+            self.scanned = size - start
+            log_end = self._scan_tail(segment, start)
+            if is_sound(segment, log_end, self.config, may_have_gaps=False):
+                return log_end
+        self.rebuilt += clean is not None or start is not None
+        self.scanned = size
+        return self._scan_whole(segment)
+
+    def _ends_well(self, segment: Segment, log_end: int) -> bool:
+        """Whether the indexes are complete, and the batches behind their last entries, with their records, are whole."""
+        if not is_sound(segment, log_end, self.config, may_have_gaps=False):
+            return False
+        start = segment.offset_index.last.position
+        for _, header in segment.headers(start):
+            scan = SegmentScan(segment, start=start, expected=header.base_offset, may_have_gaps=False)
+            scan.run(lambda _, __: None)
+            return scan.problem is None
+        return True
+
+    def _place_of_recovery_point(self, segment: Segment) -> int | None:
+        """Find where in the last segment the recovery point is, by the index and the headers; None: not there."""
+        point = self.checkpoint.recovery_point
+        if point <= segment.base_offset:
+            return None
+        try:
+            entry = segment.offset_index.look_up(point - 1)
+            for position, header in segment.headers(entry.position):
+                if position == entry.position > 0 and header.last_offset != entry.offset:
+                    return None
+                if header.next_offset >= point:
+                    return position + header.size if header.next_offset == point else None
+        except CorruptBatchError:
+            pass
+        return None
+
+    def _scan_tail(self, segment: Segment, start: int) -> int:
+        """Check what is behind the recovery point, where it is in this segment."""
+        point, size = self.checkpoint.recovery_point, segment.size
+        epoch = max((each.epoch for each in self.epochs.entries if each.start_offset < point), default=NO_LEADER_EPOCH)
+        scan = SegmentScan(segment, start=start, expected=point, leader_epoch=epoch, may_have_gaps=False)
+        scan.run(self._note_epoch, progress=self._progress(size - start))
+        self._cut_torn_tail(segment, scan)
+        segment.cut_indexes(point)
+        for position, header in segment.headers(start):
+            segment.note(header, position, config=self.config)
+        return scan.next_offset
+
+    def _scan_whole(self, segment: Segment) -> int:
+        """Check the whole segment and write its indexes anew."""
+        size = segment.size
+        scan = SegmentScan(segment, start=0, expected=segment.base_offset, may_have_gaps=False)
+
+        def visit(header: BatchHeader, position: int) -> None:
+            self._note_epoch(header, position)
+            segment.note(header, position, config=self.config)
+
+        segment.begin_rebuilding()
+        try:
+            scan.run(visit, progress=self._progress(size))
+        finally:
+            segment.size = size
+        self._cut_torn_tail(segment, scan)
+        segment.finish_rebuilding()
+        return scan.next_offset
+
+    def _cut_torn_tail(self, segment: Segment, scan: SegmentScan) -> None:
+        if scan.problem is None:
+            return
+        if (later := scan.valid_batch_behind()) is not None:
+            reason = f"{scan.problem.reason}; a valid batch follows at byte {later}"
+            raise DamagedLogError(segment.path, scan.end, reason)
+        self.kept_aside = _keep_aside(self.files, segment, scan.end)
+        self.cut = segment.size - scan.end
+        segment.cut(scan.end)
+
+    def _log_start(self, segments: list[Segment], log_end: int) -> int:
+        log_start = max(self.checkpoint.log_start, segments[0].base_offset)
+        if log_start > log_end:
+            last = segments[-1]
+            reason = f"the log ends at offset {log_end} and should start at {log_start}"
+            raise DamagedLogError(last.path, last.size, reason)
+        return log_start
+
+    def _check_sealed(self, segment: Segment, following: int) -> None:
+        if following <= self.checkpoint.recovery_point:
+            return
+        if not is_sound(segment, following, self.config, may_have_gaps=self.may_have_gaps):
+            rebuild_indexes(segment, following, self.config, may_have_gaps=self.may_have_gaps)
+            self.rebuilt += 1
+        segment.is_checked = True
+
+    def _remove_leftovers(self, doomed: list[Segment], kept: list[Segment], log_end: int) -> None:
+        """Remove the segments below the log's start, indexes without a log, and snapshots of what is not there."""
+        for segment in doomed:
+            segment.remove(self.files)
+            self.removed += 1
+        bases = {segment.base_offset for segment in kept}
+        for name in self.files.names(self.directory):
+            parsed, snapshot = parse_segment_file_name(name), parse_snapshot_file_name(name)
+            if (parsed is not None and parsed[0] not in bases) or (snapshot is not None and snapshot > log_end):
+                self.files.remove(self.directory / name)
+                self.removed += 1
+
+    def _learn_last_epoch(self, segments: list[Segment]) -> None:
+        """See that no older leader epoch is given to what is appended, whatever became of the epochs' own file."""
+        for segment in reversed(segments):
+            if segment.size:
+                for _, header in segment.headers(segment.offset_index.last.position):
+                    self._note_epoch(header, 0)
+                return
+
+    def _note_epoch(self, header: BatchHeader, _: int) -> None:
+        if header.leader_epoch > self.epochs.latest:
+            self.epochs.assign(header.leader_epoch, header.base_offset)
+
+    def _progress(self, total: int) -> Callable[[int], None] | None:
+        report, done = self.on_progress, 0
+        if report is None:
+            return None
+
+        def progress(more: int) -> None:
+            nonlocal done
+            done += more
+            report(done, total)
+
+        return progress
 
 
-def _crc(segment: Segment, position: int, header: BatchHeader) -> int:
-    """Work out a batch's CRC a chunk at a time: its length may be a lie, and is not worth that much memory."""
-    crc = 0
-    end = position + header.size
-    for start in range(position + ATTRIBUTES_POSITION, end, _CHUNK_BYTES):
-        crc = crc32c(segment.read(start, min(_CHUNK_BYTES, end - start)), crc)
-    return crc
+def _read_epochs(files: Files, directory: Path) -> LeaderEpochs:
+    """Read the leader epochs; where their file is missing or damaged, what the batches tell must do."""
+    with suppress(CorruptFileError, FileNotFoundError):
+        return LeaderEpochs.decode(read_whole(files, directory / LEADER_EPOCH_FILE_NAME, max_bytes=_MAX_EPOCHS_BYTES))
+    return LeaderEpochs()
 
 
-def _valid_batch_behind(segment: Segment, damaged: int, size: int, expected: int) -> int | None:
-    """Look for a batch with a good CRC and an offset that may follow, anywhere behind a damaged one."""
-    start = damaged + 1
-    while start + HEADER_SIZE <= size:
-        chunk = segment.read(start, _CHUNK_BYTES + HEADER_SIZE)
-        found = chunk.find(_MAGIC_BYTE, MAGIC_POSITION)
-        while 0 <= found < _CHUNK_BYTES + MAGIC_POSITION:
-            first = found - MAGIC_POSITION
-            if _is_valid_batch(segment, chunk[first : first + HEADER_SIZE], start + first, size, expected):
-                return start + first
-            found = chunk.find(_MAGIC_BYTE, found + 1)
-        start += _CHUNK_BYTES
-    return None
-
-
-def _is_valid_batch(segment: Segment, raw: bytes, position: int, size: int, expected: int) -> bool:
-    try:
-        header = read_header(raw)
-    except CorruptBatchError:
-        return False
-    # Of what looks like a header by chance, hardly anything has an offset of this segment: few CRCs are worked out.
-    if not expected <= header.base_offset <= segment.base_offset + MAX_RELATIVE_OFFSET:
-        return False
-    return position + header.size <= size and _crc(segment, position, header) == header.crc
-
-
-def _keep_aside(files: Files, segment: Segment, position: int, size: int) -> None:
+def _keep_aside(files: Files, segment: Segment, position: int) -> Path | None:
     """Copy what is about to be cut to a file beside the log, unless it is nothing but zeros."""
-    target = segment.path.with_name(segment.path.name + ".torn")
-    if not any(segment.read(start, _CHUNK_BYTES).strip(b"\0") for start in range(position, size, _CHUNK_BYTES)):
-        return
+    size = segment.size
+    if not any(segment.read(start, CHUNK_BYTES).strip(b"\0") for start in range(position, size, CHUNK_BYTES)):
+        return None
+    target = segment.path.with_name(f"{segment.path.name}.torn-{position}")
     copy = files.open(target, create=True)
     try:
         copy.truncate(0)
-        for start in range(position, size, _CHUNK_BYTES):
-            copy.write(start - position, [segment.read(start, min(_CHUNK_BYTES, size - start))])
+        for start in range(position, size, CHUNK_BYTES):
+            copy.write(start - position, [segment.read(start, min(CHUNK_BYTES, size - start))])
         copy.sync()
     finally:
         copy.close()
     files.sync_directory(target.parent)
+    return target

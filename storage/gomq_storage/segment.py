@@ -7,7 +7,6 @@ from typing import Final
 
 from gomq_storage.batch import (
     HEADER_SIZE,
-    NO_LEADER_EPOCH,
     NO_TIMESTAMP,
     STAMP_SIZE,
     BatchHeader,
@@ -16,9 +15,15 @@ from gomq_storage.batch import (
     stamp,
 )
 from gomq_storage.config import LogConfig
-from gomq_storage.errors import CorruptBatchError, LogOfflineError
+from gomq_storage.errors import CorruptBatchError, LogOfflineError, StorageError
 from gomq_storage.files import File, Files
-from gomq_storage.layout import LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, segment_file_name
+from gomq_storage.layout import (
+    LOG_SUFFIX,
+    OFFSET_INDEX_SUFFIX,
+    SEGMENT_SUFFIXES,
+    TIME_INDEX_SUFFIX,
+    segment_file_name,
+)
 from gomq_storage.offset_index import OffsetIndex, OffsetPosition
 from gomq_storage.record import decode_batch
 from gomq_storage.time_index import TimeIndex, TimestampOffset
@@ -30,34 +35,72 @@ _SCAN_BYTES: Final = 8 << 10
 class Segment:
     """The part of a log from ``base_offset`` to the next segment's.
 
-    One thread appends; others may read and sync meanwhile. ``size`` grows only once a batch is written whole.
+    One thread appends; others may read and sync meanwhile. ``size`` grows only once a batch is written whole. The
+    index files are not looked at before something is looked for in them.
     """
 
-    def __init__(self, *, base_offset: int, log: File, offset_index: OffsetIndex, time_index: TimeIndex) -> None:
+    __slots__ = (
+        "_bytes_since_index_entry",
+        "_first_timestamp",
+        "_largest",
+        "_log",
+        "base_offset",
+        "damage",
+        "is_checked",
+        "offset_index",
+        "size",
+        "time_index",
+    )
+
+    def __init__(
+        self, *, base_offset: int, log: File, offset_index: OffsetIndex, time_index: TimeIndex, size: int
+    ) -> None:
         self.base_offset = base_offset
-        self.size = log.size()
+        self.size = size
         self.offset_index = offset_index
         self.time_index = time_index
-        self.largest = time_index.last
-        """The largest timestamp so far and the offset that brought it."""
-        self.leader_epoch = NO_LEADER_EPOCH
-        """The leader epoch of the last batch that this object took account of."""
+        self.is_checked = False
+        """Whether the indexes of a sealed segment were compared with its batches since the log was opened."""
+        self.damage: StorageError | None = None
+        """What was found wrong with it then, if it cannot be mended."""
         self._log = log
-        self._bytes_since_index_entry = 0
+        self._largest: TimestampOffset | None = None
+        self._first_timestamp: int | None = None
+        self._bytes_since_index_entry: int | None = None
 
     @classmethod
-    def open(cls, files: Files, directory: Path, base_offset: int, *, create: bool = False) -> "Segment":
-        """Open a segment's three files; missing index files are made empty."""
+    def open(
+        cls,
+        files: Files,
+        directory: Path,
+        base_offset: int,
+        *,
+        create: bool = False,
+        extra_suffix: str = "",
+        size: int | None = None,
+    ) -> "Segment":
+        """Open a segment's three files.
+
+        Args:
+            files: the file system.
+            directory: where they are.
+            base_offset: the offset of the first record that is, or may be, in it.
+            create: make the files that are missing.
+            extra_suffix: what their names end in, besides: ``CLEANED_SUFFIX`` and the like.
+            size: bytes in the log file, if the caller knows.
+        """
         opened: list[File] = []
         try:
-            for suffix in (LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX):
-                path = directory / segment_file_name(base_offset, suffix)
-                opened.append(files.open(path, create=create or suffix != LOG_SUFFIX))
+            for suffix in SEGMENT_SUFFIXES:
+                path = directory / segment_file_name(base_offset, suffix + extra_suffix)
+                opened.append(files.open(path, create=create))
+            log, offset_index, time_index = opened
             return cls(
                 base_offset=base_offset,
-                log=opened[0],
-                offset_index=OffsetIndex(opened[1], base_offset),
-                time_index=TimeIndex(opened[2], base_offset),
+                log=log,
+                offset_index=OffsetIndex(offset_index, base_offset),
+                time_index=TimeIndex(time_index, base_offset),
+                size=log.size() if size is None else size,
             )
         except OSError:
             for file in opened:
@@ -69,18 +112,32 @@ class Segment:
         """The log file."""
         return self._log.path
 
+    @property
+    def largest(self) -> TimestampOffset:
+        """The largest timestamp so far and the offset that brought it, as the time index has it."""
+        return self._largest if self._largest is not None else self.time_index.last
+
+    @property
+    def first_timestamp(self) -> int:
+        """The largest timestamp of the first batch; NO_TIMESTAMP where there is none."""
+        if self._first_timestamp is None:
+            if self.size == 0:
+                return NO_TIMESTAMP
+            self._first_timestamp = read_header(self._log.read(0, HEADER_SIZE)).max_timestamp
+        return self._first_timestamp
+
     def append(
         self, batch: Buffer, header: BatchHeader, *, base_offset: int, leader_epoch: int, config: LogConfig
-    ) -> None:
+    ) -> BatchHeader:
         """Write a checked batch behind the last one, its base offset and leader epoch stamped.
+
+        Returns:
+            the header as it was written.
 
         Raises:
             OSError: nothing was appended; what was written of the batch is cut off again.
             LogOfflineError: it could not be cut off.
-            ValueError: the leader epoch is lower than that of the batch in front.
         """
-        if leader_epoch < self.leader_epoch:
-            raise ValueError(f"leader epoch {leader_epoch} behind {self.leader_epoch}")
         position = self.size
         body = memoryview(batch)[STAMP_SIZE : header.size]
         try:
@@ -93,19 +150,24 @@ class Segment:
             raise
         stamped = BatchHeader(base_offset, header.length, leader_epoch, *header[3:])  # half the time of _replace
         self.note(stamped, position, config=config)
+        return stamped
 
     def note(self, header: BatchHeader, position: int, *, config: LogConfig) -> None:
         """Take account of a batch that is in the log file: size, largest timestamp, index entries."""
+        if self._bytes_since_index_entry is None:
+            with suppress(OSError):
+                self._bytes_since_index_entry = position - self.offset_index.last.position
+        if position == 0:
+            self._first_timestamp = header.max_timestamp
         self.size = position + header.size
-        self.leader_epoch = header.leader_epoch
         if header.max_timestamp > self.largest.timestamp:
-            self.largest = TimestampOffset(header.max_timestamp, header.last_offset)
-        if self._bytes_since_index_entry > config.index_interval_bytes:
+            self._largest = TimestampOffset(header.max_timestamp, header.last_offset)
+        if (self._bytes_since_index_entry or 0) > config.index_interval_bytes:
             with suppress(OSError):  # the batch is in the log all the same, and the next one tries again
                 self.offset_index.append(header.last_offset, position)
                 self.time_index.append_if_larger(self.largest)
                 self._bytes_since_index_entry = 0
-        self._bytes_since_index_entry += header.size
+        self._bytes_since_index_entry = (self._bytes_since_index_entry or 0) + header.size
 
     def seal(self) -> None:
         """Complete the time index: the segment takes no more batches, or its log is being closed."""
@@ -170,8 +232,8 @@ class Segment:
             yield position, header
             position += header.size
 
-    def find_timestamp(self, timestamp: int) -> TimestampOffset | None:
-        """Find the first record at or after a timestamp, or None where all are earlier.
+    def find_timestamp(self, timestamp: int, *, start_offset: int = 0) -> TimestampOffset | None:
+        """Find the first record at or after a timestamp, and an offset, or None where there is none.
 
         Raises:
             CorruptBatchError: a batch that had to be opened is damaged.
@@ -183,7 +245,7 @@ class Segment:
             if header.max_timestamp < timestamp:
                 continue
             for record in decode_batch(self.read(position, header.size), header):
-                if record.timestamp >= timestamp:
+                if record.timestamp >= timestamp and record.offset >= start_offset:
                     return TimestampOffset(record.timestamp, record.offset)
         return None
 
@@ -191,11 +253,17 @@ class Segment:
         """Read a part of the log file."""
         return self._log.read(position, size)
 
-    def truncate(self, size: int) -> None:
-        """Cut the log file; the indexes must be rebuilt."""
+    def cut(self, size: int) -> None:
+        """Cut the log file on the device; the indexes are another matter."""
         self._log.truncate(size)
         self._log.sync()
         self.size = size
+
+    def cut_indexes(self, offset: int) -> None:
+        """Drop from the indexes what they say of an offset and of those behind it, so that ``note`` can go on there."""
+        self.offset_index.cut(offset)
+        self.time_index.cut(offset)
+        self._largest = self._bytes_since_index_entry = None
 
     def begin_rebuilding(self) -> None:
         """Forget the batches and what the indexes hold, so that ``note`` can take account of them anew.
@@ -204,8 +272,7 @@ class Segment:
         """
         self.offset_index.begin_rebuilding()
         self.time_index.begin_rebuilding()
-        self.largest = TimestampOffset(NO_TIMESTAMP, self.base_offset)
-        self.leader_epoch = NO_LEADER_EPOCH
+        self._largest = TimestampOffset(NO_TIMESTAMP, self.base_offset)
         self.size = 0
         self._bytes_since_index_entry = 0
 
@@ -218,9 +285,32 @@ class Segment:
         """Return once the log file is on the device; the indexes can be rebuilt from it."""
         self._log.sync()
 
+    def sync_indexes(self) -> None:
+        """Return once the indexes are on the device, so that they need not be rebuilt after a power cut."""
+        self.offset_index.sync()
+        self.time_index.sync()
+
     def duplicate_descriptor(self) -> int:
         """Return a descriptor of the log file that stays good when the segment is closed; the caller closes it."""
         return self._log.duplicate_descriptor()
+
+    def rename(self, extra_suffix: str) -> None:
+        """Give the files' names another ending, "" for those of a segment in use: the log first, it is what counts.
+
+        Index files that somebody has removed are missing afterwards, too.
+        """
+        directory = self.path.parent
+        self._log.rename(directory / segment_file_name(self.base_offset, LOG_SUFFIX + extra_suffix))
+        for index, suffix in ((self.offset_index, OFFSET_INDEX_SUFFIX), (self.time_index, TIME_INDEX_SUFFIX)):
+            with suppress(FileNotFoundError):
+                index.rename(directory / segment_file_name(self.base_offset, suffix + extra_suffix))
+
+    def remove(self, files: Files) -> None:
+        """Let go of the files and remove them; who has a descriptor of his own can read on."""
+        self.close()
+        for path in (self.path, self.offset_index.path, self.time_index.path):
+            with suppress(FileNotFoundError):
+                files.remove(path)
 
     def close(self) -> None:
         """Let go of the files."""

@@ -7,7 +7,8 @@ Timestamps ascend strictly: a batch that brings no larger one adds no entry. The
 is sealed or closed, holds the largest timestamp of all. As disposable as the offset index.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -26,12 +27,19 @@ class TimestampOffset(NamedTuple):
 
 
 class TimeIndex:
-    """The ``.timeindex`` file of the segment that starts at ``base_offset``."""
+    """The ``.timeindex`` file of the segment that starts at ``base_offset``; it is not looked at before it is used."""
+
+    __slots__ = ("_base_offset", "_entries", "_last")
 
     def __init__(self, file: File, base_offset: int) -> None:
         self._entries = EntryFile(file, ENTRY)
         self._base_offset = base_offset
-        self._last = self._at(len(self._entries) - 1)
+        self._last: TimestampOffset | None = None  # set by the appending thread only, others might be late
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._entries.path
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -39,10 +47,12 @@ class TimeIndex:
     @property
     def last(self) -> TimestampOffset:
         """The last entry; no timestamp at the segment's start where there is none."""
-        return self._last
+        return self._last or self._at(len(self._entries) - 1)
 
     def append_if_larger(self, entry: TimestampOffset) -> None:
         """Add an entry unless its timestamp is no larger than the last one's."""
+        if self._last is None:
+            self._last = self.last
         if entry.timestamp > self._last.timestamp:
             self._entries.append(entry.timestamp, entry.offset - self._base_offset)
             self._last = entry
@@ -50,6 +60,12 @@ class TimeIndex:
     def look_up(self, timestamp: int) -> TimestampOffset:
         """Find the last entry at or below a timestamp; no timestamp at the segment's start where there is none."""
         return self._at(bisect_right(self._entries, timestamp, key=lambda entry: entry[0]) - 1)
+
+    def cut(self, offset: int) -> None:
+        """Drop the entries whose offset is this one or behind it; the next is appended behind the rest."""
+        relative = offset - self._base_offset
+        self._entries.cut(bisect_left(self._entries, relative, key=lambda entry: entry[1]))
+        self._last = None
 
     def begin_rebuilding(self) -> None:
         """Forget all entries; the file keeps its own until ``finish_rebuilding``."""
@@ -59,6 +75,14 @@ class TimeIndex:
     def finish_rebuilding(self) -> None:
         """Write the entries appended since ``begin_rebuilding`` in place of the file's."""
         self._entries.finish_rebuilding()
+
+    def sync(self) -> None:
+        """Return once the entries in the file are on the device."""
+        self._entries.sync()
+
+    def rename(self, target: Path) -> None:
+        """Rename the file, and go on with it under its new name."""
+        self._entries.rename(target)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -89,7 +89,7 @@ async def test_a_topic_is_only_checked_where_the_request_says_so(wire: Wire, dat
     ("name", "value"),
     [
         ("segment.bytes", "x"), ("segment.bytes", "13"), ("segment.bytes", str(2**31)), ("max.message.bytes", "-1"),
-        ("no.such", "1"), ("cleanup.policy", "compact"), ("retention.ms", "1000"), ("segment.bytes", "\x1b" * 30_000),
+        ("no.such", "1"), ("cleanup.policy", "compress"), ("retention.ms", "-2"), ("segment.bytes", "\x1b" * 30_000),
         ("\x1b" * 30_000, "1"),
     ],
 )  # fmt: skip

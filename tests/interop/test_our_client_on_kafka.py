@@ -7,13 +7,24 @@ import anyio
 import pytest
 
 import gomq
+from gomq.broker.topic_config_table import TOPIC_CONFIGS
+from gomq.broker.topic_configs import topic_config_entries
 from gomq.client.message import OffsetRange
-from gomq.errors import InvalidPartitionsError, InvalidTopicError, MessageTooLargeError, TopicAlreadyExistsError
+from gomq.errors import (
+    InvalidPartitionsError,
+    InvalidTopicError,
+    MessageTooLargeError,
+    OffsetOutOfRangeError,
+    TopicAlreadyExistsError,
+)
+from gomq.protocol.configs import ConfigSource, ConfigType
+from gomq_storage.config import LogConfig
 from tests.support.kafka import Kafka, java
 
 pytestmark = pytest.mark.timeout(120)
 
 SECONDS = 30
+DEFAULTS = {entry.name: entry.value for entry in topic_config_entries(LogConfig(), {})}
 
 
 async def everything(address: str, topic: str) -> list[gomq.Message]:
@@ -136,6 +147,57 @@ async def test_topics_are_created_listed_described_and_deleted(kafka_broker: Kaf
             assert not await admin.delete_topic(topic, if_exists=True)
             with pytest.raises(gomq.UnknownTopicError, match=topic):
                 await admin.describe_topic(topic)
+
+
+async def test_configs_are_described_changed_and_taken_back(kafka_broker: Kafka, topic: str):
+    with anyio.fail_after(SECONDS):
+        async with gomq.Admin(kafka_broker.address) as admin:
+            await admin.create_topic(topic, configs={"retention.ms": 86_400_000, "segment.bytes": 2 << 20})
+            await admin.alter_configs(topic, {"cleanup.policy": "compact,delete"}, unset=["segment.bytes"])
+            await admin.alter_configs(topic, {"retention.ms": 1}, validate_only=True)
+            entries = await admin.describe_configs(topic)
+            assert {name: entry.value for name, entry in entries.items() if entry.is_own} == {
+                "cleanup.policy": "compact,delete",
+                "retention.ms": "86400000",
+            }
+            assert (entries["retention.ms"].type, entries["segment.bytes"].source) == (
+                ConfigType.LONG,
+                ConfigSource.DEFAULT,
+            )
+            assert entries["retention.ms"].documentation
+            with pytest.raises(gomq.BrokerError, match=r"cannot be changed: .*retention\.ms"):
+                await admin.alter_configs(topic, {"retention.ms": "soon"})
+            with pytest.raises(gomq.UnknownTopicError, match="configs of topic 'nowhere' cannot be described"):
+                await admin.describe_configs("nowhere")
+
+
+async def test_first_messages_are_deleted(kafka_broker: Kafka, topic: str):
+    with anyio.fail_after(SECONDS):
+        async with gomq.Admin(kafka_broker.address) as admin, gomq.Producer(kafka_broker.address) as producer:
+            await admin.create_topic(topic, partitions=2)
+            for _ in range(4):
+                await producer.publish(topic, b"x", partition=1)
+            assert await admin.delete_records(topic, {1: 3, 0: -1}) == {0: 0, 1: 3}
+            assert await admin.delete_records(topic, {1: -1}) == {1: 4}
+            with pytest.raises(OffsetOutOfRangeError, match=f"{topic}-1"):
+                await admin.delete_records(topic, {1: 5})
+            await admin.alter_configs(topic, {"cleanup.policy": "compact"})
+            with pytest.raises(gomq.BrokerError, match="policy violation"):
+                await admin.delete_records(topic, {1: 4})
+
+
+async def test_every_config_has_the_same_type_and_names_here_and_there(kafka_broker: Kafka, topic: str):
+    with anyio.fail_after(SECONDS):
+        async with gomq.Admin(kafka_broker.address) as admin:
+            await admin.create_topic(topic)
+            theirs = await admin.describe_configs(topic)
+    for name, config in TOPIC_CONFIGS.items():
+        assert config.type == theirs[name].type
+        assert {each.name for each in theirs[name].synonyms} <= {config.broker_name}
+    left_out = {name for name in theirs.keys() - TOPIC_CONFIGS if "remote" not in name and "local" not in name}
+    assert left_out == {"follower.replication.throttled.replicas", "leader.replication.throttled.replicas"}
+    differing = {name for name, entry in theirs.items() if name in TOPIC_CONFIGS and entry.value != DEFAULTS[name]}
+    assert differing == {"message.timestamp.after.max.ms", "retention.ms", "segment.index.bytes"}
 
 
 async def test_what_kafka_refuses_is_told_by_name(kafka_broker: Kafka, topic: str):

@@ -51,6 +51,8 @@ def test_what_is_served_reaches_back_to_kafka_2_1_and_on_to_the_newest_schema():
     of_kafka_2_1 = {
         Api.PRODUCE: 7, Api.FETCH: 10, Api.LIST_OFFSETS: 4, Api.METADATA: 7, Api.FIND_COORDINATOR: 2,
         Api.API_VERSIONS: 2, Api.CREATE_TOPICS: 3, Api.DELETE_TOPICS: 3, Api.INIT_PRODUCER_ID: 1,
+        Api.DELETE_RECORDS: 1, Api.OFFSET_FOR_LEADER_EPOCH: 2, Api.DESCRIBE_CONFIGS: 2, Api.ALTER_CONFIGS: 1,
+        Api.INCREMENTAL_ALTER_CONFIGS: 0,  # from 2.3 on
     }  # fmt: skip
     for api, (oldest, newest) in SERVED.items():
         assert oldest <= of_kafka_2_1[api] <= newest

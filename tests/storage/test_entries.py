@@ -1,6 +1,8 @@
 """A file of fixed-width entries is a list that a crash may have cut anywhere."""
 
 import errno
+import threading
+from pathlib import Path
 from struct import Struct
 
 import pytest
@@ -93,3 +95,107 @@ def test_rebuilding_leaves_the_file_alone_until_it_is_finished(old: list[tuple[i
     assert [entries[slot] for slot in range(len(entries))] == new
     entries.append(5, 6)
     assert entry_file(files)[len(new)] == (5, 6)
+
+
+def test_nothing_is_read_before_an_entry_is_wanted():
+    files = MemoryFiles()
+    entries = EntryFile(files.open(files.root / "entries"), ENTRY)
+    assert files.calls == 0
+
+    with pytest.raises(FileNotFoundError):
+        len(entries)
+    files.put(files.root / "entries", ENTRY.pack(1, 2))
+
+    assert (len(entries), entries[0]) == (1, (1, 2))
+
+
+def test_rebuilding_does_not_look_at_what_was_there():
+    files = MemoryFiles()
+    files.put(files.root / "entries", ENTRY.pack(1, 2) * 9)
+    entries = EntryFile(files.open(files.root / "entries"), ENTRY)
+
+    entries.begin_rebuilding()
+    entries.append(3, 4)
+    assert (files.calls, len(entries), entries[0]) == (0, 1, (3, 4))
+    entries.finish_rebuilding()
+
+    assert files.content(files.root / "entries") == ENTRY.pack(3, 4)
+
+
+def test_rebuilding_that_could_not_be_finished_can_be_finished_later():
+    files = MemoryFiles()
+    entries = entry_file(files)
+    entries.append(1, 1)
+    entries.begin_rebuilding()
+    entries.append(2, 2)
+    files.fail_call(files.calls, error=errno.ENOSPC)
+
+    with pytest.raises(OSError, match="No space left"):
+        entries.finish_rebuilding()
+    assert (len(entries), entries[0]) == (1, (2, 2))
+    entries.append(3, 3)
+    entries.finish_rebuilding()
+    entries.finish_rebuilding()
+
+    assert files.content(files.root / "entries") == ENTRY.pack(2, 2) + ENTRY.pack(3, 3)
+
+
+@given(entry_lists, st.integers(0, 25), st.booleans(), st.booleans())
+def test_what_is_cut_is_gone_and_the_next_entry_follows_the_rest(
+    before: list[tuple[int, int]], count: int, opened_again: bool, rebuilding: bool
+):
+    files = MemoryFiles()
+    entries = entry_file(files)
+    if rebuilding:
+        entries.begin_rebuilding()
+    for entry in before:
+        entries.append(*entry)
+    if opened_again and not rebuilding:
+        entries = entry_file(files)
+
+    entries.cut(count)
+    entries.append(5, 6)
+    entries.finish_rebuilding()
+
+    left = [*before[:count], (5, 6)]
+    assert [entries[slot] for slot in range(len(entries))] == left
+    assert files.content(files.root / "entries") == b"".join(ENTRY.pack(*entry) for entry in left)
+
+
+def test_entries_are_synced_renamed_and_closed_with_their_file():
+    files = MemoryFiles()
+    entries = entry_file(files)
+    files.sync_directory(files.root)
+    entries.append(1, 1)
+    entries.sync()
+    entries.rename(files.root / "renamed")
+    entries.append(2, 2)
+
+    assert entries.path == files.root / "renamed"
+    assert files.content(files.root / "renamed") == ENTRY.pack(1, 1) + ENTRY.pack(2, 2)
+    kept = [content for seed in range(50) for content in files.crash(seed).snapshot(files.root).values()]
+    assert len(kept) == 50
+    assert all(content.startswith(ENTRY.pack(1, 1)) for content in kept)
+    entries.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        entries[0]
+
+
+def test_who_counts_the_entries_late_does_not_undo_an_append():
+    files = MemoryFiles()
+    files.put(files.root / "entries", ENTRY.pack(1, 1))
+    entries = EntryFile(files.open(files.root / "entries"), ENTRY)
+    appender = threading.Thread(target=entries.append, args=(2, 2))
+
+    def append_meanwhile(_: int, name: str, __: Path) -> None:
+        files.fail_when(None)
+        assert name == "open"
+        appender.start()
+        appender.join(0.05)
+        assert appender.is_alive(), "it waits until the entries are counted"
+
+    files.fail_when(append_meanwhile)
+    assert len(entries) == 1
+    appender.join()
+
+    assert (len(entries), entries[1]) == (2, (2, 2))

@@ -9,7 +9,8 @@ from gomq_storage.batch import HEADER_SIZE, read_header, walk
 from gomq_storage.compression import Codec
 from gomq_storage.config import LogConfig
 from gomq_storage.errors import BatchTooLargeError, CorruptBatchError, OffsetOutOfRangeError
-from gomq_storage.log import AppendResult, Log, LogPosition
+from gomq_storage.log import Log
+from gomq_storage.log_values import AppendResult, LogPosition
 from gomq_storage.offset_index import MAX_RELATIVE_OFFSET
 from gomq_storage.record import NewRecord, build_batch, encode_batch, encode_values
 from tests.support.log_batches import batch_of, numbered, values_in, values_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gomq_storage.errors import LogOfflineError
-from gomq_storage.log import LogPosition
+from gomq_storage.log_values import LogPosition
 from tests.support.log_batches import NOW, batch_of, numbered, records_in, values_in, values_of
 from tests.support.small_log import SIZE, filled, log_files, opened
 

@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from gomq_storage.batch import walk
 from gomq_storage.compression import Codec
 from gomq_storage.config import LogConfig
-from gomq_storage.log import Log, LogPosition
+from gomq_storage.log import Log
+from gomq_storage.log_values import LogPosition
 from gomq_storage.record import NewRecord, decode_batch, encode_batch
 from tests.support.log_batches import records_in
 from tests.support.memory_files import MemoryFiles

@@ -5,7 +5,8 @@ from itertools import product
 
 import pytest
 
-from tests.support.memory_files import SECTOR_BYTES, MemoryFiles
+from tests.support.memory_device import SECTOR_BYTES
+from tests.support.memory_files import MemoryFiles
 
 SEEDS = range(200)
 
@@ -85,3 +86,40 @@ def test_memory_fails_the_calls_it_is_told_to():
 
     assert [name for name, _ in files.history] == ["open", "write", "sync", "sync", "write", "write"]
     assert files.calls == 6
+
+
+def test_memory_counts_opening_a_file_when_it_is_first_used():
+    files = MemoryFiles()
+    files.put(files.root / "a", b"data")
+    file = files.open(files.root / "a")
+    assert files.history == []
+    files.fail_call(0, error=errno.EMFILE)
+
+    with pytest.raises(OSError, match="Too many open files"):
+        file.size()
+    assert file.read(0, 9) == b"data"
+    file.truncate(1)
+
+    assert [name for name, _ in files.history] == ["open", "open", "read", "truncate"]
+
+
+def test_memory_counts_sizes_and_renaming():
+    files = MemoryFiles()
+    file = files.open(files.root / "a", create=True)
+    file.rename(files.root / "b")
+    files.size(files.root / "b")
+    files.sizes(files.root)
+
+    calls = [("open", "a"), ("rename", "a"), ("size", "b"), ("sizes", files.root.name)]
+    assert [(name, path.name) for name, path in files.history] == calls
+
+
+def test_memory_may_forget_that_a_file_in_use_was_renamed():
+    files = MemoryFiles()
+    files.put(files.root / "a", b"old")
+    file = files.open(files.root / "a")
+    file.rename(files.root / "b")
+    file.truncate(0)
+    file.sync()
+
+    assert {str(files.crash(seed).snapshot(files.root)) for seed in SEEDS} == {"{'a': b''}", "{'b': b''}"}

@@ -1,5 +1,6 @@
 """The time index keeps the largest timestamp so far, and answers with the last entry at or below one."""
 
+import pytest
 from hypothesis import given, strategies as st
 
 from gomq_storage.batch import NO_TIMESTAMP
@@ -74,3 +75,44 @@ def test_rebuilding_starts_from_nothing():
 
     assert files.content(files.root / "timeindex") == ENTRY.pack(3, 7)
     assert opened(files, 0).last == index.last == TimestampOffset(3, 7)
+
+
+@given(st.integers(0, 2**62), st.lists(st.integers(0, 2**31 - 1), unique=True), st.data())
+def test_an_index_that_was_cut_knows_only_what_comes_before(base_offset: int, offsets: list[int], data: st.DataObject):
+    entries = [(10 * number, relative) for number, relative in enumerate(sorted(offsets))]
+    files, index = filled(base_offset, entries)
+    near = [relative + step for relative in offsets for step in (-1, 0, 1)] or [0]
+    relative = data.draw(st.sampled_from(near), label="relative offset")
+
+    index.cut(base_offset + relative)
+
+    kept = [entry for entry in entries if entry[1] < relative]
+    assert len(index) == len(kept)
+    assert index.last == opened(files, base_offset).last
+    index.append_if_larger(TimestampOffset((kept[-1][0] if kept else NO_TIMESTAMP) + 1, base_offset + relative + 1))
+    assert len(index) == len(opened(files, base_offset)) == len(kept) + 1
+
+
+def test_an_index_is_not_looked_at_before_it_is_used_or_rebuilt():
+    files = MemoryFiles()
+    files.put(files.root / "timeindex", ENTRY.pack(10, 1) + ENTRY.pack(20, 2))
+    index, rebuilt = (TimeIndex(files.open(files.root / "timeindex"), 100) for _ in range(2))
+    rebuilt.begin_rebuilding()
+    assert files.calls == 0
+
+    assert rebuilt.last == TimestampOffset(NO_TIMESTAMP, 100)
+    assert index.last == index.look_up(99) == TimestampOffset(20, 102)
+    index.append_if_larger(TimestampOffset(15, 103))
+    assert len(index) == 2
+
+
+def test_an_index_is_synced_renamed_and_closed_with_its_file():
+    files, index = filled(0, [(5, 1)])
+    index.sync()
+    index.rename(files.root / "renamed")
+    index.close()
+
+    assert index.path == files.root / "renamed"
+    assert [name for name, _ in files.history][-2:] == ["sync", "rename"]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        index.look_up(1)

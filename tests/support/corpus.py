@@ -11,6 +11,7 @@ from tests.support.wire import batch, create_values, fetch_values, produce_value
 TOPIC_ID: Final = UUID("0f0e0d0c-0b0a-0908-0706-050403020100")
 
 _PARTITION: Final = {"partition_index": 0, "current_leader_epoch": -1, "timestamp": -1}
+_CONFIG: Final = {"name": "segment.bytes", "config_operation": 0, "value": "1048576"}
 
 
 def sample_values(api: Api, version: int) -> Mapping[str, Any]:
@@ -50,6 +51,29 @@ def sample_values(api: Api, version: int) -> Mapping[str, Any]:
             "producer_epoch": -1,
             "enable2_pc": False,
             "keep_prepared_txn": False,
+        },
+        Api.DELETE_RECORDS: {
+            "topics": [{"name": "orders", "partitions": [{"partition_index": 0, "offset": 0}]}],
+            "timeout": 1000,
+        },
+        Api.OFFSET_FOR_LEADER_EPOCH: {
+            "replica_id": -1,
+            "topics": [
+                {"topic": "orders", "partitions": [{"partition": 0, "current_leader_epoch": 0, "leader_epoch": 0}]}
+            ],
+        },
+        Api.DESCRIBE_CONFIGS: {
+            "resources": [{"resource_type": 2, "resource_name": "orders", "configuration_keys": ("segment.ms",)}],
+            "include_synonyms": True,
+            "include_documentation": True,
+        },
+        Api.ALTER_CONFIGS: {
+            "resources": [{"resource_type": 2, "resource_name": "altered", "configs": [_CONFIG]}],
+            "validate_only": False,
+        },
+        Api.INCREMENTAL_ALTER_CONFIGS: {
+            "resources": [{"resource_type": 2, "resource_name": "altered", "configs": [_CONFIG]}],
+            "validate_only": False,
         },
     }
     return values[api]

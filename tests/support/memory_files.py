@@ -15,71 +15,10 @@ import errno
 import os
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from gomq_storage.batch import Buffer
-
-SECTOR_BYTES = 512
-
-
-@dataclass(eq=False)
-class _Node:
-    """A file's content, now and on the device."""
-
-    data: bytearray = field(default_factory=bytearray)
-    synced: bytes = b""
-
-    def after_power_cut(self, rng: random.Random, *, reorder: bool) -> "_Node":
-        now, old = bytes(self.data), self.synced
-        if now == old or rng.random() < 0.2:
-            return _Node(bytearray(old), old)
-        size = rng.choice((len(old), len(now), rng.randint(min(len(old), len(now)), max(len(old), len(now)))))
-        starts = range(0, size, SECTOR_BYTES)
-        written = set(rng.sample(starts, rng.randint(0, len(starts))))
-        if not reorder:
-            written = set(starts[: len(written)])
-        data = bytearray(size)
-        for start in starts:
-            end = min(start + SECTOR_BYTES, size)
-            sector = (now if start in written else old)[start:end]
-            data[start : start + len(sector)] = sector
-        return _Node(data, bytes(data))
-
-
-@dataclass(eq=False)
-class _Directory:
-    """A directory's entries, now and on the device, and the changes in between, each of which happens or not."""
-
-    entries: "dict[str, _Node | _Directory]" = field(default_factory=dict)
-    synced: "dict[str, _Node | _Directory]" = field(default_factory=dict)
-    changes: "list[dict[str, _Node | _Directory | None]]" = field(default_factory=list)
-
-    def change(self, names: "dict[str, _Node | _Directory | None]") -> None:
-        """Give each name what it stands for, or take it away; all of it is one change."""
-        self.changes.append(names)
-        _apply(self.entries, names)
-
-    def sync(self) -> None:
-        self.synced = dict(self.entries)
-        self.changes.clear()
-
-    def after_power_cut(self, rng: random.Random, *, reorder: bool) -> "_Directory":
-        entries = dict(self.synced)
-        chance = rng.choice((0.0, 0.5, 1.0))
-        for names in self.changes:
-            if rng.random() < chance:
-                _apply(entries, names)
-        left = {name: node.after_power_cut(rng, reorder=reorder) for name, node in entries.items()}
-        return _Directory(left, dict(left))
-
-
-def _apply(entries: "dict[str, _Node | _Directory]", names: "dict[str, _Node | _Directory | None]") -> None:
-    for name, node in names.items():
-        if node is None:
-            entries.pop(name, None)
-        else:
-            entries[name] = node
+from tests.support.memory_device import Directory, Node
 
 
 def _error(number: int, path: Path) -> OSError:
@@ -87,12 +26,13 @@ def _error(number: int, path: Path) -> OSError:
 
 
 class MemoryFile:
-    """One open file."""
+    """One file, found by its path when it is first used, as the real one is opened then."""
 
-    def __init__(self, files: "MemoryFiles", path: Path, node: _Node) -> None:
+    def __init__(self, files: "MemoryFiles", path: Path, node: Node | None) -> None:
         self._files = files
         self._path = path
-        self._node: _Node | None = node
+        self._node = node
+        self._is_closed = False
 
     @property
     def path(self) -> Path:
@@ -102,8 +42,9 @@ class MemoryFile:
         return len(self._open_node().data)
 
     def read(self, position: int, size: int) -> bytes:
+        node = self._open_node()
         self._files.count("read", self._path)
-        return bytes(self._open_node().data[position : position + size])
+        return bytes(node.data[position : position + size])
 
     def write(self, position: int, parts: Sequence[Buffer]) -> None:
         content = b"".join(parts)
@@ -116,14 +57,14 @@ class MemoryFile:
         _write(node, position, content)
 
     def truncate(self, size: int) -> None:
-        self._files.count("truncate", self._path)
         data = self._open_node().data
+        self._files.count("truncate", self._path)
         del data[size:]
         data.extend(bytes(size - len(data)))
 
     def sync(self) -> None:
-        self._files.count("sync", self._path)
         node = self._open_node()
+        self._files.count("sync", self._path)
         node.synced = bytes(node.data)
 
     def duplicate_descriptor(self) -> int:
@@ -132,16 +73,27 @@ class MemoryFile:
         os.write(descriptor, self._open_node().data)
         return descriptor
 
+    def rename(self, target: Path) -> None:
+        self._check_not_closed()
+        self._files.rename(self._path, target)
+        self._path = target
+
     def close(self) -> None:
+        self._is_closed = True
         self._node = None
 
-    def _open_node(self) -> _Node:
+    def _open_node(self) -> Node:
+        self._check_not_closed()
         if self._node is None:
-            raise _error(errno.EBADF, self._path)
+            self._node = self._files.find_to_open(self._path)
         return self._node
 
+    def _check_not_closed(self) -> None:
+        if self._is_closed:
+            raise _error(errno.EBADF, self._path)
 
-def _write(node: _Node, position: int, content: bytes) -> None:
+
+def _write(node: Node, position: int, content: bytes) -> None:
     if content:
         node.data.extend(bytes(max(0, position - len(node.data))))
         node.data[position : position + len(content)] = content
@@ -160,7 +112,7 @@ class MemoryFiles:
         self.history: list[tuple[str, Path]] = []
         """Every call that may fail, in order: its name, and the path it was about."""
         self._random = random.Random(seed)
-        self._tree = _Directory()
+        self._tree = Directory()
         self._fault: Callable[[int, str, Path], OSError | None] | None = None
 
     @property
@@ -202,23 +154,36 @@ class MemoryFiles:
     def put(self, path: Path, content: bytes) -> None:
         """Put a file on the device without calling anything."""
         directory = self._directory(path.parent)
-        directory.entries[path.name] = directory.synced[path.name] = _Node(bytearray(content), content)
+        directory.entries[path.name] = directory.synced[path.name] = Node(bytearray(content), content)
 
     def snapshot(self, directory: Path) -> dict[str, bytes]:
         """Look at all files of a directory without calling anything."""
         entries = self._directory(directory).entries
-        return {name: bytes(node.data) for name, node in sorted(entries.items()) if isinstance(node, _Node)}
+        return {name: bytes(node.data) for name, node in sorted(entries.items()) if isinstance(node, Node)}
 
     def open(self, path: Path, *, create: bool = False) -> MemoryFile:
+        return MemoryFile(self, path, self.find_to_open(path, create=True) if create else None)
+
+    def find_to_open(self, path: Path, *, create: bool = False) -> Node:
+        """Open a file: the call counts, and may fail, when this is done, which may be later than ``open``."""
         self.count("open", path)
         directory = self._directory(path.parent, about=path)
         if create and path.name not in directory.entries:
-            directory.change({path.name: _Node()})
-        return MemoryFile(self, path, self._file(path))
+            directory.change({path.name: Node()})
+        return self._file(path)
 
     def names(self, directory: Path) -> list[str]:
         self.count("names", directory)
         return sorted(self._directory(directory).entries)
+
+    def size(self, path: Path) -> int:
+        self.count("size", path)
+        return len(self._file(path).data)
+
+    def sizes(self, directory: Path) -> dict[str, int]:
+        self.count("sizes", directory)
+        entries = self._directory(directory).entries
+        return {name: len(node.data) for name, node in entries.items() if isinstance(node, Node)}
 
     def exists(self, path: Path) -> bool:
         try:
@@ -232,11 +197,12 @@ class MemoryFiles:
         parent = self._directory(path.parent, about=path)
         if path.name in parent.entries:
             raise _error(errno.EEXIST, path)
-        parent.change({path.name: _Directory()})
+        parent.change({path.name: Directory()})
 
     def rename(self, source: Path, target: Path) -> None:
         self.count("rename", source)
         node = self._find(source)
+        self._directory(target.parent, about=source)
         if source.parent != target.parent:
             raise _error(errno.EXDEV, target)  # the log never moves a file to another directory
         if source != target:
@@ -257,24 +223,24 @@ class MemoryFiles:
         self.count("sync_directory", path)
         self._directory(path).sync()
 
-    def _find(self, path: Path, *, about: Path | None = None) -> _Node | _Directory:
-        node: _Node | _Directory = self._tree
+    def _find(self, path: Path, *, about: Path | None = None) -> Node | Directory:
+        node: Node | Directory = self._tree
         for part in path.relative_to(self.root).parts:
-            if isinstance(node, _Node):
+            if isinstance(node, Node):
                 raise _error(errno.ENOTDIR, about or path)
             if part not in node.entries:
                 raise _error(errno.ENOENT, about or path)
             node = node.entries[part]
         return node
 
-    def _file(self, path: Path) -> _Node:
+    def _file(self, path: Path) -> Node:
         node = self._find(path)
-        if isinstance(node, _Directory):
+        if isinstance(node, Directory):
             raise _error(errno.EISDIR, path)
         return node
 
-    def _directory(self, path: Path, *, about: Path | None = None) -> _Directory:
+    def _directory(self, path: Path, *, about: Path | None = None) -> Directory:
         node = self._find(path, about=about)
-        if isinstance(node, _Node):
+        if isinstance(node, Node):
             raise _error(errno.ENOTDIR, about or path)
         return node

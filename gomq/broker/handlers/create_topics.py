@@ -6,6 +6,7 @@ from typing import Any, Final
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
+from gomq.broker.topic_configs import topic_config_entries
 from gomq.errors import BrokerError
 from gomq_storage.errors import StorageError
 
@@ -52,7 +53,7 @@ async def _create(state: State, wanted: Any, *, repeated: bool, validate_only: b
         "error_message": None,
         "num_partitions": partitions,
         "replication_factor": 1,
-        "configs": [_config(name, value) for name, value in configs.items()],
+        "configs": [entry.response() for entry in topic_config_entries(state.config.log, configs)],
     }
 
 
@@ -75,14 +76,3 @@ def _replication_problem(wanted: Any, node_id: int) -> tuple[ErrorCode, str] | N
 def _refused(name: str, error_code: int, message: str) -> dict[str, Any]:
     message = message[:_MAX_MESSAGE]  # it may repeat what the client sent, and a string has a largest size
     return {"name": name, "topic_id": None, "error_code": error_code, "error_message": message, "configs": None}
-
-
-def _config(name: str, value: str | None) -> dict[str, Any]:
-    dynamic_topic_config = 1
-    return {
-        "name": name,
-        "value": value,
-        "read_only": False,
-        "config_source": dynamic_topic_config,
-        "is_sensitive": False,
-    }

@@ -15,13 +15,13 @@ from uuid import UUID
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
-from gomq.broker.partition import LEADER_EPOCH, Partition, wait_until
+from gomq.broker.partition import Partition, wait_until
 from gomq.net.session import Parts
 from gomq.protocol.fetch import FetchedPartition, encode_response
 from gomq.protocol.layout import NO_TOPIC_ID
 from gomq_storage.errors import CorruptBatchError, OffsetOutOfRangeError, StorageError
 from gomq_storage.files import FileRange
-from gomq_storage.log import LogSlice
+from gomq_storage.log_values import LogSlice
 
 _FULL_FETCH_EPOCHS: Final = (-1, 0)
 
@@ -100,8 +100,8 @@ def _look_at(wanted: _Wanted, max_bytes: int, *, at_least_one_batch: bool) -> _F
     if partition is None or partition.is_deleted:
         by_id = isinstance(wanted.topic, UUID)
         return _failed(wanted, ErrorCode.unknown_topic_id if by_id else ErrorCode.unknown_topic_or_partition)
-    if wanted.leader_epoch > LEADER_EPOCH:
-        return _failed(wanted, ErrorCode.unknown_leader_epoch)
+    if code := partition.epoch_problem(wanted.leader_epoch):
+        return _failed(wanted, code)
     try:
         records = partition.read(wanted.offset, max_bytes=max_bytes, at_least_one_batch=at_least_one_batch)
         log_start = partition.log.log_start

@@ -12,7 +12,7 @@ from anyio import to_thread
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
-from gomq.broker.partition import LEADER_EPOCH, Partition, wait_until
+from gomq.broker.partition import Partition, wait_until
 from gomq_storage.errors import CorruptBatchError, StorageError
 
 LATEST: Final = -1
@@ -33,6 +33,7 @@ class _Found(NamedTuple):
     error_code: int
     offset: int = -1
     timestamp: int = -1
+    leader_epoch: int = -1
 
 
 async def handle(state: State, request: Request) -> Result:
@@ -55,8 +56,8 @@ async def handle(state: State, request: Request) -> Result:
 async def _find(partition: Partition | None, timestamp: int, leader_epoch: int) -> _Found:
     if partition is None:
         return _Found(ErrorCode.unknown_topic_or_partition)
-    if leader_epoch > LEADER_EPOCH:
-        return _Found(ErrorCode.unknown_leader_epoch)
+    if code := partition.epoch_problem(leader_epoch):
+        return _Found(code)
     try:
         return await _look_up(partition, timestamp)
     except CorruptBatchError as error:
@@ -85,16 +86,16 @@ def _has_come(partition: Partition, end: int) -> bool:
 async def _look_up(partition: Partition, timestamp: int) -> _Found:
     log = partition.log
     if timestamp == LATEST:
-        return _Found(0, partition.high_watermark)
+        return _Found(0, partition.high_watermark, leader_epoch=partition.leader_epoch)
     if timestamp in {EARLIEST, EARLIEST_LOCAL}:
-        return _Found(0, log.log_start)
+        return _Found(0, log.log_start, leader_epoch=log.epochs.at(log.log_start))
     if timestamp in {LATEST_TIERED, EARLIEST_PENDING_UPLOAD}:
         return _Found(0)
     find = log.largest_timestamp if timestamp == LARGEST_TIMESTAMP else partial(log.find_timestamp, timestamp)
     found = await to_thread.run_sync(find)
     if found is None or found.offset >= partition.high_watermark:
         return _Found(0)
-    return _Found(0, found.offset, found.timestamp)
+    return _Found(0, found.offset, found.timestamp, log.epochs.at(found.offset))
 
 
 def _result(index: int, found: _Found) -> dict[str, Any]:
@@ -103,5 +104,5 @@ def _result(index: int, found: _Found) -> dict[str, Any]:
         "error_code": found.error_code,
         "timestamp": found.timestamp,
         "offset": found.offset,
-        "leader_epoch": LEADER_EPOCH if found.offset >= 0 else -1,
+        "leader_epoch": found.leader_epoch,
     }

@@ -9,7 +9,7 @@ from uuid import UUID
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
-from gomq.broker.partition import LEADER_EPOCH, Partition
+from gomq.broker.partition import Partition
 from gomq.broker.topics import Topic
 from gomq.errors import BrokerError, TopicAlreadyExistsError
 from gomq_storage.errors import StorageError
@@ -81,7 +81,7 @@ def _describe_partition(index: int, partition: Partition, node_id: int) -> dict[
         "error_code": ErrorCode.leader_not_available if offline else ErrorCode.none,
         "partition_index": index,
         "leader_id": _NO_LEADER if offline else node_id,
-        "leader_epoch": LEADER_EPOCH,
+        "leader_epoch": partition.leader_epoch,
         "replica_nodes": (node_id,),
         "isr_nodes": (node_id,),
         "offline_replicas": (node_id,) if offline else (),

@@ -16,7 +16,7 @@ from gomq.broker.validation import RejectedBatchError, validate
 from gomq.errors import ProtocolError
 from gomq.protocol.layout import NO_TOPIC_ID
 from gomq.protocol.produce import ProducedPartition, encode_response
-from gomq_storage.errors import BatchTooLargeError, StorageError
+from gomq_storage.errors import BatchTooLargeError, InvalidProducerEpochError, OutOfOrderSequenceError, StorageError
 
 _ACKS_ALL = -1
 
@@ -62,14 +62,19 @@ def _append(state: State, request: Request, topic: str | UUID, data: Any) -> _Ap
         return _refused((topic, data), _unknown(topic), "there is no such topic or partition")
     try:
         header = validate(data.records, produce_version=request.version)
-        first, last = partition.append(data.records, header)
+        first, last, is_duplicate = partition.append(data.records, header)
     except RejectedBatchError as error:
         return _refused((topic, data), error.error_code, error.message)
     except BatchTooLargeError as error:
         return _refused((topic, data), ErrorCode.message_too_large, str(error))
+    except OutOfOrderSequenceError as error:
+        return _refused((topic, data), ErrorCode.out_of_order_sequence_number, str(error))
+    except InvalidProducerEpochError as error:
+        return _refused((topic, data), ErrorCode.invalid_producer_epoch, str(error))
     except (OSError, StorageError) as error:
         return _refused((topic, data), ErrorCode.kafka_storage_error, str(error))
-    state.flusher.appended(partition)
+    if not is_duplicate:
+        state.flusher.appended(partition)
     result = ProducedPartition(data.index, 0, base_offset=first, log_start_offset=partition.log.log_start)
     return _Appended(topic, partition, result, last + 1)
 

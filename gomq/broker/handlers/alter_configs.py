@@ -1,0 +1,19 @@
+"""AlterConfigs, versions 0-2.  v2 flexible.
+
+What the request does not name goes back to what the broker has: the request holds all configs of a topic.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gomq.broker.config_changes import change_configs
+from gomq.broker.context import Request, Result, State
+
+
+async def handle(state: State, request: Request) -> Result:
+    """Replace topics' configs, each topic's for itself."""
+    return await change_configs(state, request.body, _replace)
+
+
+def _replace(resource: Any, _: Mapping[str, str]) -> dict[str, str]:  # noqa: ANN401 - one class a version
+    return {config.name: config.value for config in resource.configs}
