@@ -13,6 +13,7 @@ from gomq.broker.config import BrokerConfig, FlushMode
 from gomq.broker.context import State
 from gomq.broker.dispatch import dispatch
 from gomq.broker.flusher import Flusher
+from gomq.broker.housekeeping import Housekeeping
 from gomq.broker.logs import get_logger
 from gomq.broker.producer_ids import ProducerIds
 from gomq.broker.topics import Topics
@@ -82,7 +83,7 @@ class Broker(Scope):
             listener = await Listener.bind(parse_address(self._config.listen))
             stack.callback(listener.close)
             directory, topics = await to_thread.run_sync(self._open_data)
-            stack.push_async_callback(self._close_data, directory, topics)
+            stack.push_async_callback(self._close_data, topics)
             self._report(directory, topics)
             flusher = Flusher(self._config.flush, interval=self._config.flush_interval, on_failure=topics.fail)
             self._state = State(
@@ -93,6 +94,7 @@ class Broker(Scope):
                 producer_ids=ProducerIds(topics.metadata),
             )
             group.start_soon(flusher.run)
+            group.start_soon(Housekeeping(topics, directory, self._config).run)
             group.start_soon(listener.accept_forever, self._serve, group, self._refused)
             self._listener = listener
             self._stack = stack.pop_all()
@@ -109,10 +111,9 @@ class Broker(Scope):
             directory.close()
             raise BrokerStartError(f"cannot read the broker's own state: {error}") from error
 
-    async def _close_data(self, directory: LogDirectory, topics: Topics) -> None:
+    async def _close_data(self, topics: Topics) -> None:
         with anyio.CancelScope(shield=True):
             failures = await to_thread.run_sync(topics.close)
-            await to_thread.run_sync(directory.close)
         for failure in failures:
             _log.error("broker.sync_failed", error=str(failure))
         _log.info("broker.stopped", clean=not failures)
@@ -120,11 +121,11 @@ class Broker(Scope):
     def _report(self, directory: LogDirectory, topics: Topics) -> None:
         for problem in directory.left_behind:
             _log.warning("directory.left_behind", problem=problem)
+        for name in directory.checkpoints.unreadable:
+            _log.warning("directory.unreadable", file=name, consequence="logs are checked from their start on")
         for partition in topics.all_partitions():
             if partition.problem is not None:
                 _log.error("partition.offline", partition=str(partition.name), reason=partition.problem)
-            elif (cut := partition.log.recovery.truncated_bytes) > 0:
-                _log.warning("partition.torn_tail_cut", partition=str(partition.name), bytes=cut)
 
     def _refused(self, error: OSError) -> None:
         _log.warning("connection.refused", error=error.strerror)

@@ -38,7 +38,7 @@ class Flusher:
         """Take note of an append: show it, or see that it is synced and shown then."""
         if self._mode is not FlushMode.ALWAYS:
             partition.show(partition.log.end)
-        if self._mode is not FlushMode.NEVER:
+        if self._mode is not FlushMode.NEVER or partition.log.should_sync_before_rolling:
             self._dirty.add(partition)
             self._work.set()
 

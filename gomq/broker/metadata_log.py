@@ -2,6 +2,7 @@
 
     key  topic/<name>   value  {"id": "<uuid>", "partitions": 1, "configs": {"segment.bytes": "1048576"}}
     key  producer-ids   value  {"next": 1000}      ids below were handed out, or may have been
+    key  leader-epoch   value  {"epoch": 3}        of all partitions
 
 Keys and values are UTF-8, values JSON; a null value takes its key back. The broker rebuilds its state by replaying
 the log from offset 0. A change counts once its record is on the device.
@@ -46,24 +47,36 @@ class MetadataLog:
             LogOfflineError: a sync failed, now or before: after a restart the change may be there, or not.
             OSError: it could not be written; the state is as before.
         """
-        raw = None if value is None else json.dumps(value, sort_keys=True).encode()
-        batch = encode_batch([NewRecord(raw, key.encode())], now_ms=time.time_ns() // 1_000_000)
         async with self._one_at_a_time:
-            self._log.append(batch)
+            self._append(key, value)
             with anyio.CancelScope(shield=True):  # what is in the log must be in the state too
                 try:
                     await to_thread.run_sync(self._log.flush)
                 except LogOfflineError as error:
                     self._on_failure(error)
                     raise
-            if value is None:
-                self.values.pop(key, None)
-            else:
-                self.values[key] = value
+            self._remember(key, value)
 
-    def take_log(self) -> Log:
-        """Give up the log, so that the caller can close it."""
+    def put_now(self, key: str, value: dict[str, Any] | None) -> None:
+        """Do the same in a thread that may wait, while nobody else uses the log."""
+        self._append(key, value)
+        self._log.flush()
+        self._remember(key, value)
+
+    @property
+    def log(self) -> Log:
+        """The log; only this object writes to it."""
         return self._log
+
+    def _append(self, key: str, value: dict[str, Any] | None) -> None:
+        raw = None if value is None else json.dumps(value, sort_keys=True).encode()
+        self._log.append(encode_batch([NewRecord(raw, key.encode())], now_ms=time.time_ns() // 1_000_000))
+
+    def _remember(self, key: str, value: dict[str, Any] | None) -> None:
+        if value is None:
+            self.values.pop(key, None)
+        else:
+            self.values[key] = value
 
 
 def _replay(log: Log) -> dict[str, dict[str, Any]]:

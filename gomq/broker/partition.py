@@ -58,6 +58,11 @@ class Partition:
         return self._log
 
     @property
+    def needs_keys(self) -> bool:
+        """Whether every record must have a key, because the log is compacted."""
+        return self._log is not None and self._log.config.is_compacted
+
+    @property
     def is_offline(self) -> bool:
         """Whether there is no log to read from."""
         return self._log is None

@@ -2,8 +2,8 @@
 
 Creating: 1. make the partitions' folders and logs, synced.  2. Write the topic's record: now it exists.
 Deleting: 1. Take the record back: now it is gone.  2. Close the logs and remove the folders.
-Neither is left half done by a cancellation. A folder that no record speaks of is left alone and not served; while it
-holds messages no topic of its name can be created, as these would be the new topic's first.
+Neither is left half done by a cancellation. A folder that no record speaks of is left alone and not served; where a
+topic of its name is created it is put aside.
 """
 
 import uuid
@@ -19,6 +19,7 @@ from gomq.broker.logs import get_logger
 from gomq.broker.metadata_log import TOPIC_NAME, MetadataLog
 from gomq.broker.partition import Partition
 from gomq.broker.topic_configs import apply_topic_configs
+from gomq.broker.topic_logs import TopicLogs
 from gomq.errors import InvalidPartitionsError, InvalidTopicError, TopicAlreadyExistsError, UnknownTopicError
 from gomq_storage.config import LogConfig
 from gomq_storage.directory import LogDirectory
@@ -29,7 +30,7 @@ from gomq_storage.log import Log
 _log = get_logger("gomq.broker")
 
 _PREFIX: Final = "topic/"
-_METADATA: Final = TopicPartition(TOPIC_NAME, 0)
+_EPOCH_KEY: Final = "leader-epoch"
 
 
 @dataclass(slots=True, eq=False)
@@ -46,14 +47,16 @@ class Topic:
 class Topics:
     """All topics of a broker."""
 
-    def __init__(self, directory: LogDirectory, metadata: Log, config: BrokerConfig) -> None:
-        self._directory = directory
-        self._metadata = MetadataLog(metadata, on_failure=self.fail)
+    def __init__(self, logs: TopicLogs, config: BrokerConfig) -> None:
+        self._logs = logs
+        self._metadata = MetadataLog(logs.open_metadata(), on_failure=self.fail)
         self._config = config
         self._by_name: dict[str, Topic] = {}
         self._by_id: dict[uuid.UUID, Topic] = {}
         self._changing = anyio.Lock()
         self._failure: str | None = None
+        self.leader_epoch = 0
+        """Of every partition; it rises with every start after an unclean stop (KIP-320)."""
 
     @classmethod
     def open(cls, directory: LogDirectory, config: BrokerConfig) -> "Topics":
@@ -64,10 +67,11 @@ class Topics:
         Raises:
             StorageError: the metadata log itself cannot be read.
         """
-        topics = cls(directory, _open_metadata(directory), config)
+        topics = cls(TopicLogs(directory), config)
         for key, value in topics._metadata.values.items():
             if key.startswith(_PREFIX):
                 topics._add(topics._open_topic(key.removeprefix(_PREFIX), value))
+        topics._begin_epoch()
         return topics
 
     @property
@@ -90,6 +94,17 @@ class Topics:
     def all_partitions(self) -> Iterable[Partition]:
         """Every partition of every topic."""
         return (partition for topic in self._by_name.values() for partition in topic.partitions)
+
+    def logs(self) -> list[Log]:
+        """List the logs in use, the broker's own among them."""
+        return [*(partition.log for partition in self.all_partitions() if not partition.is_offline), self._metadata.log]
+
+    def visible_upto(self, log: Log) -> int:
+        """Say up to which offset consumers may see a log."""
+        for partition in self.all_partitions():
+            if not partition.is_offline and partition.log is log:
+                return partition.high_watermark
+        return log.log_end
 
     def check_new(self, name: str, partitions: int, configs: Mapping[str, str | None]) -> LogConfig:
         """Check that a topic could be created, and work out its logs' settings.
@@ -127,7 +142,7 @@ class Topics:
             value = {"id": str(topic_id), "partitions": partitions, "configs": dict(configs)}
             with anyio.CancelScope(shield=True):
                 try:
-                    logs = await to_thread.run_sync(self._create_logs, names, topic_id, log_config)
+                    logs = await to_thread.run_sync(self._logs.create, names, topic_id, log_config)
                 except LogOfflineError as error:
                     self.fail(error)
                     raise
@@ -138,9 +153,9 @@ class Topics:
                         log.abandon()  # the folders stay: after a restart the topic may be there
                     raise
                 except BaseException:
-                    await to_thread.run_sync(self._remove_logs, names, logs)
+                    await to_thread.run_sync(self._logs.remove, names, logs)
                     raise
-            opened = tuple(map(Partition, names, logs))
+            opened = tuple(Partition(*each, leader_epoch=self.leader_epoch) for each in zip(names, logs, strict=True))
             topic = Topic(name, topic_id, opened, {key: value or "" for key, value in configs.items()})
             self._add(topic)
             return topic
@@ -182,7 +197,7 @@ class Topics:
                 del self._by_name[topic.name], self._by_id[topic.id]
                 logs = [partition.delete() for partition in topic.partitions]
                 names = [partition.name for partition in topic.partitions]
-                await to_thread.run_sync(self._remove_logs, names, logs)
+                await to_thread.run_sync(self._logs.remove, names, logs)
 
     def fail(self, error: LogOfflineError) -> None:
         """Take no more messages anywhere, and no more topics: a sync has failed."""
@@ -193,16 +208,24 @@ class Topics:
             partition.fail(self._failure)
 
     def close(self) -> list[StorageError]:
-        """Sync and close every log; waits for the device. Return what could not be synced."""
-        failures: list[StorageError] = []
-        logs = [partition.take_log() for partition in self.all_partitions()]
-        for log in (*logs, self._metadata.take_log()):
-            try:
-                if log is not None:
-                    log.close()
-            except StorageError as error:
-                failures.append(error)
-        return failures
+        """Sync and close every log and the directory; waits for the device. Return what could not be synced."""
+        return self._logs.close([*(partition.take_log() for partition in self.all_partitions()), self._metadata.log])
+
+    def _begin_epoch(self) -> None:
+        """Let a new leader epoch begin unless the last one ended in order."""
+        known = self._metadata.values.get(_EPOCH_KEY)
+        epoch = known["epoch"] if known is not None else -1
+        if known is None or not self._logs.is_clean:
+            is_first = known is None and not self._by_name
+            epoch = 0 if is_first else max(epoch, 0) + 1
+            epochs = (partition.log.epochs.latest for partition in self.all_partitions() if not partition.is_offline)
+            epoch = max(epoch, *epochs, 0)
+            self._metadata.put_now(_EPOCH_KEY, {"epoch": epoch})
+        self.leader_epoch = epoch
+        for partition in self.all_partitions():
+            partition.leader_epoch = epoch
+            if not partition.is_offline:
+                partition.log.begin_epoch(epoch)
 
     def _add(self, topic: Topic) -> None:
         self._by_name[topic.name] = topic
@@ -213,50 +236,10 @@ class Topics:
         return next((other for other in self._by_name if other.replace(".", "_") == flat), None)
 
     def _open_topic(self, name: str, value: dict[str, Any]) -> Topic:
-        config = apply_topic_configs(self._config.log, value["configs"])
-        partitions = tuple(
-            self._open_partition(TopicPartition(name, index), config) for index in range(value["partitions"])
-        )
+        names = [TopicPartition(name, index) for index in range(value["partitions"])]
+        try:
+            config = apply_topic_configs(self._config.log, value["configs"])
+            partitions = tuple(self._logs.open(each, config) for each in names)
+        except ValueError as error:  # the defaults have changed, and do not go with what the topic sets
+            partitions = tuple(Partition(each, None, problem=str(error)) for each in names)
         return Topic(name, uuid.UUID(value["id"]), partitions, value["configs"])
-
-    def _open_partition(self, name: TopicPartition, config: LogConfig) -> Partition:
-        try:
-            log = self._directory.open_log(name, config=config)
-            log.flush()
-        except StorageError as error:
-            return Partition(name, None, problem=str(error))
-        return Partition(name, log)
-
-    def _create_logs(self, names: list[TopicPartition], topic_id: uuid.UUID, config: LogConfig) -> list[Log]:
-        for name in set(names) & set(self._directory.partitions()):
-            self._check_left_behind(name, config)
-        logs: list[Log] = []
-        try:
-            for name in names:
-                logs.append(self._directory.create_log(name, topic_id=topic_id, config=config))  # noqa: PERF401
-        except (OSError, StorageError):
-            self._remove_logs(names, list(logs))
-            raise
-        return logs
-
-    def _check_left_behind(self, name: TopicPartition, config: LogConfig) -> None:
-        log = self._directory.open_log(name, config=config)
-        log.abandon()
-        if log.log_end > 0:
-            raise StorageError(f"folder {name} holds {log.log_end} messages of an earlier topic; move it away first")
-
-    def _remove_logs(self, names: list[TopicPartition], logs: list[Log] | list[Log | None]) -> None:
-        for log in logs:
-            if log is not None:
-                log.abandon()
-        for name in names:
-            self._directory.remove_log(name)
-
-
-def _open_metadata(directory: LogDirectory) -> Log:
-    config = LogConfig()
-    if _METADATA in set(directory.partitions()):
-        log = directory.open_log(_METADATA, config=config)
-        log.flush()
-        return log
-    return directory.create_log(_METADATA, topic_id=uuid.uuid4(), config=config)

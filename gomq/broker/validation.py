@@ -1,6 +1,7 @@
 """Whether a producer's batch may be appended: a decision over its header, no I/O. Kafka: ``LogValidator``.
 
-The records are not opened: what their producer compressed is stored and served as it is, if only it begins as it must.
+The records are not opened, but for a compacted topic: what their producer compressed is stored and served as it is, if
+only it begins as it must.
 """
 
 from kio.schema.errors import ErrorCode
@@ -8,6 +9,7 @@ from kio.schema.errors import ErrorCode
 from gomq_storage.batch import HEADER_SIZE, NO_PRODUCER_ID, BatchHeader, Buffer, check_batch
 from gomq_storage.compression import Codec, may_be
 from gomq_storage.errors import CorruptBatchError, UnsupportedCodecError, UnsupportedMagicError
+from gomq_storage.record_keys import BatchKeys
 
 _ZSTD_SINCE_PRODUCE = 7
 _TELLING_BYTES = 8
@@ -47,6 +49,26 @@ def validate(records: Buffer | None, *, produce_version: int) -> BatchHeader:
     return header
 
 
+def check_keys(records: Buffer, header: BatchHeader) -> None:
+    """Check the records of a batch for a compacted topic: each has a key, and their offsets are in a row.
+
+    Raises:
+        RejectedBatchError: one has not, or they are not, or they cannot be read.
+    """
+    try:
+        batch = BatchKeys(records, header)
+        columns = batch.take(header.record_count)
+    except CorruptBatchError as error:
+        raise RejectedBatchError(ErrorCode.corrupt_message, error.reason) from error
+    if None in columns.keys:
+        number = columns.keys.index(None)
+        raise RejectedBatchError(
+            ErrorCode.invalid_record, f"record {number} has no key; the topic is compacted and needs one"
+        )
+    if columns.offsets != list(range(header.base_offset, header.next_offset)):
+        raise RejectedBatchError(ErrorCode.invalid_record, "the records' offsets are not in a row")
+
+
 def _check_codec(codec: Codec, records: Buffer, produce_version: int) -> None:
     if codec is Codec.ZSTD and produce_version < _ZSTD_SINCE_PRODUCE:
         raise RejectedBatchError(ErrorCode.unsupported_compression_type, "zstd needs Produce version 7")
@@ -60,8 +82,8 @@ def _problem(header: BatchHeader, size: int) -> str | None:
         return f"{size - header.size} bytes behind the batch; one batch is taken for each partition"
     if header.record_count < 1 or header.record_count != header.last_offset_delta + 1:
         return f"{header.record_count} records with a last offset delta of {header.last_offset_delta}"
-    if header.base_offset or header.is_control:
-        return "offsets (but 0) and control batches are the broker's to write"
+    if header.base_offset or header.is_control or header.delete_horizon_ms is not None:
+        return "offsets (but 0), control batches and delete horizons are the broker's to write"
     if header.is_transactional:
         return "transactions are not supported"
     if header.producer_id != NO_PRODUCER_ID and header.base_sequence < 0:

@@ -99,7 +99,7 @@ def _converter(hint: object, metadata: Mapping[str, Any]) -> Callable[[Any], Any
             nested = _nested(hint)
             return nested if nested is not None else _same
         case _ if _is_array(hint):
-            return tuple
+            return lambda items: None if items is None else tuple(items)
         case _:
             return _same
 

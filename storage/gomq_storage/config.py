@@ -77,6 +77,13 @@ class LogConfig:
         """Whether old segments go as ``retention_ms`` and ``retention_bytes`` say."""
         return CleanupPolicy.DELETE in self.cleanup_policy
 
+    @property
+    def longest_segment_ms(self) -> int:
+        """How much older the active segment's first message may be: what is to be compacted must be sealed first."""
+        if self.is_compacted and self.max_compaction_lag_ms is not None:
+            return min(self.segment_ms, self.max_compaction_lag_ms)
+        return self.segment_ms
+
 
 _NOT_NEGATIVE: Final = (
     "index_interval_bytes",

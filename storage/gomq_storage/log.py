@@ -1,4 +1,4 @@
-"""A partition's log: append, read, roll, sync, close. Kafka: ``UnifiedLog`` and ``LocalLog``.
+"""A partition's log: append, read, roll, sync, close. Kafka: ``UnifiedLog``.
 
 Any thread may call anything. What changes the log is done by one at a time, and what waits for the device waits
 without keeping the others: ``flush``, look-ups by time, retention and compaction belong into a worker thread. Only an
@@ -8,9 +8,8 @@ Nothing is buffered in the process: an append that returned is in the page cache
 makes it survive the machine.
 """
 
-import threading
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -18,32 +17,33 @@ from typing import Final
 from gomq_storage.batch import NO_PRODUCER_ID, NO_TIMESTAMP, BatchHeader, Buffer, check_batch
 from gomq_storage.checkpoint import Checkpoints, CleanEnd
 from gomq_storage.config import LogConfig
+from gomq_storage.epochs import EpochStart
 from gomq_storage.errors import (
     BatchTooLargeError,
-    DamagedLogError,
     LogOfflineError,
     OffsetOutOfRangeError,
 )
 from gomq_storage.files import Files, OsFiles, write_atomically
 from gomq_storage.layout import LEADER_EPOCH_FILE_NAME, TopicPartition
-from gomq_storage.log_values import AppendResult, LogPosition, LogSlice
+from gomq_storage.log_values import AppendResult, LogPosition
 from gomq_storage.producer_recovery import (
     recover_producers,
     remove_snapshots,
     snapshot_offsets,
     write_snapshot,
 )
+from gomq_storage.producers import ActiveProducer
 from gomq_storage.recovery import Recovered, recover
 from gomq_storage.rolling import ActiveSegment, roll_reason
 from gomq_storage.segment import Segment
-from gomq_storage.segment_scan import is_sound, rebuild_indexes
-from gomq_storage.time_index import TimestampOffset
+from gomq_storage.segmented_log import SegmentedLog, base_offset_of
 
+_MUCH_TO_SYNC: Final = 16 << 20
 _ALONE: Final = TopicPartition("log", 0)
 """What a log that is no part of a data directory is called in the checkpoints of its own folder."""
 
 
-class Log:
+class Log(SegmentedLog):
     """The log of one partition in one directory.
 
     Args:
@@ -64,30 +64,23 @@ class Log:
         checkpoints: Checkpoints,
         name: TopicPartition | None,
     ) -> None:
-        self.directory = directory
-        self.files = files
-        self.config = config
-        self.recovery = recovered.report
-        """What opening the log had to repair."""
+        self.name = name or _ALONE
+        """What it is called in the checkpoints."""
+        checkpoint = checkpoints.of(self.name)
+        super().__init__(directory, recovered, config, files, may_have_gaps=checkpoint.first_dirty is not None)
         self.producers = recovered.producers
         self.epochs = recovered.epochs
-        self._name = name or _ALONE
         self._checkpoints = checkpoints
         self._is_alone = name is None
-        self._segments = recovered.segments
-        self._log_start = recovered.log_start
-        last = self._segments[-1]
-        self._end = LogPosition(recovered.log_end, last.base_offset, last.size)
-        point = min(checkpoints.of(self._name).recovery_point, last.base_offset)
-        self._synced = self._end if self.recovery.was_clean else LogPosition(point, point, 0)
-        self._saved_epochs = self.epochs.entries if self.recovery.was_clean else None
-        self._synced_name: int | None = None  # base offset of the newest segment whose name is on the device
         self._rolling = False
         self._failure: str | None = None
-        self._is_closed = False
-        self._changing = threading.RLock()  # segments, end and producers change together
-        self._syncing = threading.Lock()  # taken after the other, where both are
-        self._checking = threading.Lock()
+        self._synced_name: int | None = None  # base offset of the newest segment whose name is on the device
+        self._saved_epochs: tuple[EpochStart, ...] | None = None
+        point = min(checkpoint.recovery_point, self._end.segment_base_offset)
+        self._synced = LogPosition(point, point, 0)
+        if self.recovery.was_clean:
+            self._synced, self._synced_name = self._end, self._end.segment_base_offset
+            self._saved_epochs = self.epochs.entries
 
     @classmethod
     def open(
@@ -119,44 +112,18 @@ class Log:
         return cls(directory, recovered, config, files, known, name)
 
     @property
-    def log_start(self) -> int:
-        """Offset of the first record kept."""
-        return self._log_start
-
-    @property
-    def log_end(self) -> int:
-        """Offset that the next record will get."""
-        return self._end.offset
-
-    @property
-    def end(self) -> LogPosition:
-        """Where the next batch will be written."""
-        return self._end
-
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """The segments, oldest first; the last one is the active one."""
-        return self._segments
-
-    @property
     def is_synced(self) -> bool:
         """Whether everything appended is on the device."""
         return self._synced == self._end
 
     @property
-    def unsynced_bytes(self) -> int:
-        """About how much was appended to the active segment since the last sync."""
+    def should_sync_before_rolling(self) -> bool:
+        """Whether the active segment is nearly full and much of it not on the device, so that rolling would wait."""
         synced, end = self._synced, self._end
-        return end.position - (synced.position if synced.segment_base_offset == end.segment_base_offset else 0)
-
-    @property
-    def size(self) -> int:
-        """Bytes in all log files."""
-        return sum(segment.size for segment in self._segments)
-
-    def configure(self, config: LogConfig) -> None:
-        """Change the settings; segments that are there stay as they are."""
-        self.config = config
+        if end.position < self.config.segment_bytes * 7 // 8:
+            return False
+        on_device = synced.position if synced.segment_base_offset == end.segment_base_offset else 0
+        return end.position - on_device >= _MUCH_TO_SYNC
 
     def append(self, batch: Buffer, *, leader_epoch: int | None = None) -> AppendResult:
         """Check one record batch, CRC included, and append it.
@@ -249,101 +216,6 @@ class Log:
             self._end = LogPosition(self._end.offset, segment.base_offset, 0)
             return segment
 
-    def read(
-        self, offset: int, *, max_bytes: int, upto: LogPosition | None = None, at_least_one_batch: bool = True
-    ) -> LogSlice | None:
-        """Find the bytes of the batch that holds an offset, and of those behind it in the same segment.
-
-        Args:
-            offset: the first record that is wanted; the whole batch it is in is returned.
-            max_bytes: how many bytes at most.
-            upto: nothing at or behind this place is returned; None means the log's end.
-            at_least_one_batch: return a first batch that is larger than ``max_bytes`` whole.
-
-        Returns:
-            the slice, or None when there is nothing (yet) to read.
-
-        Raises:
-            OffsetOutOfRangeError: the offset is before the log's start or behind its end.
-            CorruptBatchError: the log is damaged where it was looked at.
-            DamagedLogError: so is a sealed segment.
-        """
-        upto = upto or self._end
-        segments = self._segments
-        if not self._log_start <= offset <= self._end.offset:
-            raise OffsetOutOfRangeError(offset, log_start=self.log_start, log_end=self.log_end)
-        if offset >= upto.offset:
-            return None
-        index = max(bisect_right(segments, offset, key=_base_offset) - 1, 0)
-        for number in range(index, len(segments)):
-            segment = segments[number]
-            if number + 1 < len(segments) and not segment.is_checked:
-                self._check(segment, segments[number + 1].base_offset)
-            found = segment.find(offset)
-            if found is not None:
-                break
-        else:
-            return None
-        (_, position), first_size = found
-        end = upto.position if segment.base_offset == upto.segment_base_offset else segment.size
-        if segment.base_offset > upto.segment_base_offset:
-            return None
-        wanted = max(max_bytes, first_size) if at_least_one_batch else max_bytes
-        size = min(wanted, end - position)
-        return LogSlice(segment, position, size) if size > 0 else None
-
-    def find_timestamp(self, timestamp: int) -> TimestampOffset | None:
-        """Find the first record at or after a timestamp (ms), or None where all are earlier.
-
-        Raises:
-            CorruptBatchError: a batch that had to be opened is damaged.
-            DamagedLogError: a sealed segment is damaged.
-        """
-        for segment in () if self._is_closed else self.checked_segments():
-            found = segment.find_timestamp(timestamp, start_offset=self._log_start)
-            if found is not None:
-                return found
-        return None
-
-    def largest_timestamp(self) -> TimestampOffset | None:
-        """Find the record with the largest timestamp, or None in an empty log."""
-        segments = self.checked_segments()
-        largest = max((segment.largest for segment in segments), key=lambda entry: entry.timestamp)
-        return self.find_timestamp(largest.timestamp) if self.log_end > self.log_start else None
-
-    def checked_segments(self) -> tuple[Segment, ...]:
-        """List the segments once their indexes have been compared with their batches, and rebuilt if need be.
-
-        Raises:
-            DamagedLogError: a sealed segment is not whole.
-        """
-        segments = self._segments
-        for number, segment in enumerate(segments[:-1]):
-            if not segment.is_checked:
-                self._check(segment, segments[number + 1].base_offset)
-        return segments
-
-    def _check(self, segment: Segment, following: int) -> None:
-        """Compare a sealed segment's indexes with its batches, once, at their first use."""
-        with self._checking:
-            if segment.is_checked:
-                return
-            if segment.damage is not None:
-                raise segment.damage
-            gaps = self.may_have_gaps
-            if not is_sound(segment, following, self.config, may_have_gaps=gaps):
-                try:
-                    rebuild_indexes(segment, following, self.config, may_have_gaps=gaps)
-                except DamagedLogError as error:
-                    segment.damage = error
-                    raise
-            segment.is_checked = True
-
-    @property
-    def may_have_gaps(self) -> bool:
-        """Whether offsets may be missing between batches, because the log is or was compacted."""
-        return self.config.is_compacted or self._checkpoints.of(self._name).first_dirty is not None
-
     def flush(self) -> LogPosition:
         """Return once everything appended before the call is on the device; say how far that is.
 
@@ -354,11 +226,11 @@ class Log:
         with self._syncing:
             if self._failure is not None:
                 raise LogOfflineError(self.directory, self._failure)
-            if self.is_synced:
-                return self._end
             end, segments = self._end, self._segments
             newest = segments[-1].base_offset
-            first = bisect_right(segments, self._synced.offset, key=_base_offset) - 1
+            if self._synced == end and self._synced_name == newest:
+                return end
+            first = bisect_right(segments, self._synced.offset, key=base_offset_of) - 1
             try:
                 for segment in segments[max(first, 0) :]:
                     segment.sync()
@@ -377,13 +249,15 @@ class Log:
         The recovery point is only written down when the checkpoints are saved.
         """
         place = self.flush()
-        point = self._checkpoints.of(self._name).recovery_point
+        point = self._checkpoints.of(self.name).recovery_point
+        if point == place.offset and self.epochs.entries == self._saved_epochs:
+            return place
         segments = self._segments
-        first = bisect_right(segments, point, key=_base_offset) - 1
+        first = bisect_right(segments, point, key=base_offset_of) - 1
         for segment in segments[max(first, 0) :]:
             segment.sync_indexes()
         self._save_epochs()
-        self._checkpoints.set_recovery_point(self._name, place.offset)
+        self._checkpoints.set_recovery_point(self.name, place.offset)
         return place
 
     def _save_epochs(self) -> None:
@@ -398,6 +272,20 @@ class Log:
             if epoch > self.epochs.latest:
                 self.epochs.assign(epoch, self.log_end)
 
+    def fail(self, reason: str) -> None:
+        """Take no more appends."""
+        self._failure = self._failure or reason
+
+    def active_producers(self) -> list[ActiveProducer]:
+        """List what is known of the producers, as of one moment."""
+        with self._changing:
+            return self.producers.active()
+
+    def expire_producers(self, *, now_ms: int, expiration_ms: int) -> int:
+        """Forget producers that wrote nothing for so long; say how many."""
+        with self._changing:
+            return self.producers.expire(now_ms=now_ms, expiration_ms=expiration_ms)
+
     def advance_start(self, offset: int) -> bool:
         """Let go of what is before an offset, in memory; say whether that is news.
 
@@ -411,7 +299,7 @@ class Log:
                 return False
             self._log_start = offset
             self.epochs.cut_start(offset)
-            self._checkpoints.set_log_start(self._name, offset)
+            self._checkpoints.set_log_start(self.name, offset)
             return True
 
     def delete_records(self, offset: int) -> int:
@@ -424,39 +312,6 @@ class Log:
         self.advance_start(offset)
         self._checkpoints.save_log_starts()
         return self._log_start
-
-    def detach_below_start(self) -> tuple[Segment, ...]:
-        """Take the sealed segments that lie wholly before the log's start out of the log; the caller removes them.
-
-        The log's start must have been saved: it is what tells, after a crash, that they do not belong.
-        """
-        with self._changing:
-            segments = self._segments
-            count = max(bisect_right(segments, self._log_start, key=_base_offset) - 1, 0)
-            self._segments = segments[count:]
-            return segments[:count]
-
-    def replace_segments(self, old: Sequence[Segment], new: Sequence[Segment]) -> None:
-        """Put segments that hold the same offsets in the place of others, which the caller removes."""
-        with self._changing:
-            segments = self._segments
-            first = segments.index(old[0])
-            if segments[first : first + len(old)] != tuple(old):
-                raise ValueError("the segments to be replaced are no run of the log's")
-            self._segments = (*segments[:first], *new, *segments[first + len(old) :])
-
-    def release(self, segments: Sequence[Segment], *, remove: bool = True) -> None:
-        """Close segments that are no part of the log any more, and remove their files.
-
-        Raises:
-            OSError: a file could not be removed.
-        """
-        with self._syncing:  # a flush may still be at them
-            for segment in segments:
-                segment.close()
-        if remove:
-            for segment in segments:
-                segment.remove(self.files)
 
     def truncate(self, offset: int) -> None:
         """Cut off the records from an offset on, and the whole batch that one is in. Kafka: ``truncateTo``.
@@ -476,11 +331,11 @@ class Log:
             self._cut(offset)
 
     def _cut(self, offset: int) -> None:
-        kept = max(bisect_right(self._segments, offset, key=_base_offset), 1)
+        kept = max(bisect_right(self._segments, offset, key=base_offset_of), 1)
         last = self._segments[kept - 1]
         found = last.find(offset)
         position, end = (found[0].position, found[0].offset) if found is not None else (last.size, offset)
-        self._checkpoints.set_recovery_point(self._name, min(end, self._checkpoints.of(self._name).recovery_point))
+        self._checkpoints.set_recovery_point(self.name, min(end, self._checkpoints.of(self.name).recovery_point))
         self._checkpoints.save_recovery_points()
         for segment in reversed(self._segments[kept:]):
             segment.remove(self.files)
@@ -510,7 +365,7 @@ class Log:
             LogOfflineError: the sync failed; the files are closed all the same.
         """
         active = self._segments[-1]
-        if self._is_closed:
+        if self.is_closed:
             return None
         try:
             self.flush()
@@ -522,7 +377,7 @@ class Log:
                 if self._is_alone:
                     self._checkpoints.save_recovery_points()
                     self._checkpoints.save_log_starts()
-                    self._checkpoints.save_clean_shutdown({self._name: end})
+                    self._checkpoints.save_clean_shutdown({self.name: end})
                 return end
             return None
         finally:
@@ -538,13 +393,9 @@ class Log:
 
     def abandon(self) -> None:
         """Let go of the files without syncing them."""
-        with self._syncing:
-            self._is_closed = True
+        self.is_closed = True  # a compaction that is under way sees it and stops
+        with self.maintaining, self._syncing:
             self._failure = self._failure or "closed"
             for segment in self._segments:
                 with suppress(OSError):
                     segment.close()
-
-
-def _base_offset(segment: Segment) -> int:
-    return segment.base_offset

@@ -1,4 +1,4 @@
-"""A log's producer snapshots: ``<offset>.snapshot`` tells of the batches below that offset. Kafka: ``ProducerStateManager``.
+"""A log's producer snapshots: ``<offset>.snapshot`` tells of the batches below it. Kafka: ``ProducerStateManager``.
 
 A snapshot is disposable: one that is missing or damaged is passed over, and the batches behind an older one tell the
 rest. One is written when a segment is begun and when the log is closed; it goes with the segment of its offset.

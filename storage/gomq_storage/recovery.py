@@ -166,7 +166,9 @@ class _Recovery:
             self.is_clean = self._ends_well(segment, clean.log_end)
             if self.is_clean:
                 return clean.log_end
-        start = self._place_of_recovery_point(segment)
+            start = None  # somebody has changed it since: what was known of it is not so any more
+        else:
+            start = self._place_of_recovery_point(segment)
         if start is not None:
             self.scanned = size - start
             log_end = self._scan_tail(segment, start)
@@ -177,7 +179,7 @@ class _Recovery:
         return self._scan_whole(segment)
 
     def _ends_well(self, segment: Segment, log_end: int) -> bool:
-        """Whether the indexes are complete, and the batches behind their last entries, with their records, are whole."""
+        """Whether the indexes are complete, and the batches behind their last entries whole."""
         if not is_sound(segment, log_end, self.config, may_have_gaps=False):
             return False
         start = segment.offset_index.last.position

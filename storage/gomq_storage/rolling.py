@@ -36,7 +36,7 @@ def roll_reason(
         return "its index cannot hold the offset"
     if (
         active.first_timestamp != NO_TIMESTAMP != max_timestamp
-        and max_timestamp - active.first_timestamp > config.segment_ms
+        and max_timestamp - active.first_timestamp > config.longest_segment_ms
     ):
-        return f"its first message is more than {config.segment_ms} ms older"
+        return f"its first message is more than {config.longest_segment_ms} ms older"
     return None

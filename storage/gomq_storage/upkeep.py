@@ -1,12 +1,13 @@
 """What is done to the logs of a directory now and then, in worker threads: old segments go, and their files later.
 
-Letting go of a log's old end, at any point of which the power may go:
+Kafka: ``LogManager.cleanupLogs``. Letting go of a log's old end, at any point of which the power may go:
 
 1. Move the log's start, in memory.  2. Write the starts of all logs down: now it counts.  3. Take the segments in
 front of it out of the log, and rename their files to ``.deleted``.  4. Unlink these after ``file.delete.delay.ms``,
 for somebody may still be reading them.  What is not done of 3 and 4 the next opening does.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class _Doomed(NamedTuple):
 
 
 class Upkeep:
-    """Keeps the logs of one directory in order. One thread at a time.
+    """Lets go of what has expired in the logs of one directory. Several threads may use it.
 
     Args:
         checkpoints: those of the directory.
@@ -59,6 +60,7 @@ class Upkeep:
         self._checkpoints = checkpoints
         self._clock = clock
         self._doomed: list[_Doomed] = []
+        self._lock = threading.Lock()
 
     def enforce_retention(self, logs: Iterable[Log], *, now_ms: int) -> list[Removed | Failed]:
         """Let go of what has expired by each log's settings, or lies in front of its start.
@@ -73,6 +75,8 @@ class Upkeep:
         results: list[Removed | Failed] = []
         waiting: list[Log] = []
         for log in logs:
+            if log.is_closed or log.maintaining.locked():
+                continue  # it is being compacted, or deleted
             try:
                 if self._let_expire(log, now_ms):
                     waiting.append(log)
@@ -81,34 +85,29 @@ class Upkeep:
         self._checkpoints.save_log_starts()
         for log in waiting:
             try:
-                results.append(self._detach(log))
+                if (removed := self._detach(log)) is not None:
+                    results.append(removed)
             except OSError as error:
                 results.append(Failed(log.directory, error))
         return results
 
     def remove_due(self, *, everything: bool = False) -> list[Failed]:
         """Unlink the files whose time has come, or all that wait for it."""
-        now, waiting, failed = self._clock(), self._doomed, list[Failed]()
-        self._doomed = []
-        for doomed in waiting:
-            if doomed.due > now and not everything:
-                self._doomed.append(doomed)
-                continue
+        now, failed = self._clock(), list[Failed]()
+        with self._lock:
+            due = [doomed for doomed in self._doomed if doomed.due <= now or everything]
+            self._doomed = [doomed for doomed in self._doomed if doomed not in due]
+        for doomed in due:
             try:
                 doomed.log.release(doomed.segments)
             except OSError as error:
                 failed.append(Failed(doomed.log.directory, error))
         return failed
 
-    def retire(self, log: Log, segments: Sequence[Segment]) -> None:
-        """Rename the files of segments that were taken out of a log, and unlink them when their time has come.
-
-        Raises:
-            OSError: a file could not be renamed; the next opening does it.
-        """
-        for segment in segments:
-            segment.rename(REMOVED_SUFFIX)
-        self._doomed.append(_Doomed(self._clock() + log.config.file_delete_delay_ms / 1000, log, segments))
+    def doom(self, log: Log, segments: Sequence[Segment]) -> None:
+        """Unlink the ``.deleted`` files of segments that were taken out of a log when their time has come."""
+        with self._lock:
+            self._doomed.append(_Doomed(self._clock() + log.config.file_delete_delay_ms / 1000, log, segments))
 
     def _let_expire(self, log: Log, now_ms: int) -> bool:
         """Move a log's start to where its retention lets it; say whether segments may be removed."""
@@ -125,12 +124,18 @@ class Upkeep:
         log.advance_start(found.new_log_start)
         return len(log.segments) > 1 and log.segments[1].base_offset <= log.log_start
 
-    def _detach(self, log: Log) -> Removed:
-        segments = log.detach_below_start()
+    def _detach(self, log: Log) -> Removed | None:
+        if not log.maintaining.acquire(blocking=False):
+            return None  # a compaction has begun; the next time will do
+        try:
+            segments = log.detach_below_start()
+            for segment in segments:
+                segment.rename(REMOVED_SUFFIX)
+            self.doom(log, segments)
+            remove_snapshots(log.files, log.directory, [segment.base_offset for segment in segments])
+        finally:
+            log.maintaining.release()
         size = sum(segment.size for segment in segments)
-        offsets = [segment.base_offset for segment in segments]
-        self.retire(log, segments)
-        remove_snapshots(log.files, log.directory, offsets)
         return Removed(directory=log.directory, segments=len(segments), bytes=size, log_start=log.log_start)
 
 

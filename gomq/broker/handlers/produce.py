@@ -5,20 +5,26 @@ answered then, ``acks=all`` once the high watermark has passed the batch: see ``
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
 from gomq.broker.partition import Partition, wait_until
-from gomq.broker.validation import RejectedBatchError, validate
+from gomq.broker.validation import RejectedBatchError, check_keys, validate
 from gomq.errors import ProtocolError
 from gomq.protocol.layout import NO_TOPIC_ID
 from gomq.protocol.produce import ProducedPartition, encode_response
 from gomq_storage.errors import BatchTooLargeError, InvalidProducerEpochError, OutOfOrderSequenceError, StorageError
 
 _ACKS_ALL = -1
+_ERROR_CODES: Final[dict[type[Exception], ErrorCode]] = {
+    BatchTooLargeError: ErrorCode.message_too_large,
+    InvalidProducerEpochError: ErrorCode.invalid_producer_epoch,
+    OutOfOrderSequenceError: ErrorCode.out_of_order_sequence_number,
+}
+"""What a log's refusals are called; all else is the disk's fault."""
 
 
 class _Appended(NamedTuple):
@@ -62,17 +68,13 @@ def _append(state: State, request: Request, topic: str | UUID, data: Any) -> _Ap
         return _refused((topic, data), _unknown(topic), "there is no such topic or partition")
     try:
         header = validate(data.records, produce_version=request.version)
+        if partition.needs_keys:
+            check_keys(data.records, header)
         first, last, is_duplicate = partition.append(data.records, header)
     except RejectedBatchError as error:
         return _refused((topic, data), error.error_code, error.message)
-    except BatchTooLargeError as error:
-        return _refused((topic, data), ErrorCode.message_too_large, str(error))
-    except OutOfOrderSequenceError as error:
-        return _refused((topic, data), ErrorCode.out_of_order_sequence_number, str(error))
-    except InvalidProducerEpochError as error:
-        return _refused((topic, data), ErrorCode.invalid_producer_epoch, str(error))
     except (OSError, StorageError) as error:
-        return _refused((topic, data), ErrorCode.kafka_storage_error, str(error))
+        return _refused((topic, data), _ERROR_CODES.get(type(error), ErrorCode.kafka_storage_error), str(error))
     if not is_duplicate:
         state.flusher.appended(partition)
     result = ProducedPartition(data.index, 0, base_offset=first, log_start_offset=partition.log.log_start)

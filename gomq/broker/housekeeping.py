@@ -1,0 +1,168 @@
+"""What the broker does to its logs now and then, each in a worker thread.
+
+    every checkpoint_interval       sync logs with their indexes, write down how far: the next start need not scan that
+    every retention_check_interval  let go of expired segments, forget silent producers
+    every compaction_interval       compact the log that needs it most; unlink the files of segments that are gone
+
+What goes wrong with one log is logged and does not keep the others from their turn; a failed sync is told to the
+broker, which takes no more messages.
+"""
+
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+
+from gomq.broker.config import BrokerConfig
+from gomq.broker.logs import get_logger
+from gomq.broker.topics import Topics
+from gomq_storage.cleaner import Cleaner, Compacted
+from gomq_storage.compaction import CompactionStoppedError
+from gomq_storage.directory import LogDirectory
+from gomq_storage.errors import LogOfflineError, StorageError
+from gomq_storage.log import Log
+from gomq_storage.upkeep import Failed, Removed, Upkeep
+
+_log = get_logger("gomq.broker")
+_AT_ONCE: Final = 16
+"""Logs that are looked at in one trip to a thread."""
+
+
+class Housekeeping:
+    """Keeps the logs in order until cancelled.
+
+    Args:
+        topics: whose logs.
+        directory: where they are.
+        config: how often, and how much.
+    """
+
+    def __init__(self, topics: Topics, directory: LogDirectory, config: BrokerConfig) -> None:
+        self._topics = topics
+        self._directory = directory
+        self._config = config
+        self._upkeep = Upkeep(directory.checkpoints)
+        self._cleaner = Cleaner(
+            directory.checkpoints,
+            self._upkeep,
+            key_map_bytes=config.compaction_memory_bytes,
+            max_bytes_per_second=config.compaction_max_bytes_per_second,
+        )
+        self._stopping = threading.Event()
+        self._complained: set[str] = set()
+        self._disk = CapacityLimiter(1)
+        self._compacting = CapacityLimiter(1)
+
+    async def run(self) -> None:
+        """Do it all, again and again, until cancelled."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(_every, self._config.checkpoint_interval, self.checkpoint)
+            group.start_soon(_every, self._config.retention_check_interval, self.enforce_retention)
+            group.start_soon(_every, self._config.compaction_interval, self.compact)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self._stopping.set()  # a compaction looks at it all the time
+
+    async def checkpoint(self) -> None:
+        """Move the recovery points of all logs to where they are on the device, and write them down."""
+        logs = self._topics.logs()
+        for start in range(0, len(logs), _AT_ONCE):
+            for error in await to_thread.run_sync(_checkpoint, logs[start : start + _AT_ONCE], limiter=self._disk):
+                if isinstance(error.error, LogOfflineError):
+                    self._topics.fail(error.error)
+                self._complain("checkpoint", error)
+        await self._attempt("checkpoint", self._directory.save_checkpoints)
+
+    async def enforce_retention(self) -> None:
+        """Let go of what has expired."""
+        await self._attempt("retention", self._enforce_retention)
+
+    async def compact(self) -> None:
+        """Compact logs as long as there is one that needs it; then unlink what is due."""
+        tried: set[Log] = set()
+        while (log := await to_thread.run_sync(self._most_due, tried, limiter=self._compacting)) is not None:
+            tried.add(log)
+            try:
+                done = await to_thread.run_sync(self._compact, log, limiter=self._compacting)
+            except CompactionStoppedError:
+                return
+            except (OSError, StorageError) as error:
+                self._complain("compaction", Failed(log.directory, error))
+                continue
+            if done is not None:
+                _log.info(
+                    "partition.compacted",
+                    partition=done.directory.name,
+                    upto=done.upto,
+                    segments=f"{done.segments_before}->{done.segments_after}",
+                    bytes=f"{done.bytes_before}->{done.bytes_after}",
+                )
+        for failed in await to_thread.run_sync(self._upkeep.remove_due, limiter=self._disk):
+            self._complain("removal", failed)
+
+    def _most_due(self, tried: set[Log]) -> Log | None:
+        logs = [log for log in self._topics.logs() if log not in tried and not log.is_closed]
+        try:
+            return self._cleaner.most_due(logs, now_ms=_now_ms())
+        except (OSError, StorageError):
+            return None  # a log is just being deleted
+
+    def _compact(self, log: Log) -> Compacted | None:
+        upto = self._topics.visible_upto(log)
+        return self._cleaner.compact(log, now_ms=_now_ms(), upto=upto, should_stop=self._stopping.is_set)
+
+    def _enforce_retention(self) -> None:
+        now_ms = _now_ms()
+        logs = self._topics.logs()
+        for result in self._upkeep.enforce_retention(logs, now_ms=now_ms):
+            if isinstance(result, Removed):
+                _log.info(
+                    "partition.segments_removed",
+                    partition=result.directory.name,
+                    segments=result.segments,
+                    bytes=result.bytes,
+                    log_start=result.log_start,
+                )
+            else:
+                self._complain("retention", result)
+        for log in logs:
+            log.expire_producers(now_ms=now_ms, expiration_ms=self._config.producer_id_expiration_ms)
+
+    async def _attempt(self, what: str, action: Callable[[], None]) -> None:
+        try:
+            await to_thread.run_sync(action, limiter=self._disk)
+        except (OSError, StorageError) as error:
+            self._complain(what, Failed(self._directory.path, error))
+
+    def _complain(self, what: str, failed: Failed) -> None:
+        """Log a failure, once for each log and reason: the work is tried again and again."""
+        text = f"{what} {failed.directory} {failed.error}"
+        if text not in self._complained:
+            self._complained.add(text)
+            _log.error("housekeeping.failed", what=what, directory=str(failed.directory), error=str(failed.error))
+
+
+async def _every(seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await anyio.sleep(seconds)
+        await action()
+
+
+def _checkpoint(logs: Sequence[Log]) -> list[Failed]:
+    failed = []
+    for log in logs:
+        try:
+            if not log.is_closed:
+                log.checkpoint()
+        except (OSError, StorageError) as error:
+            if not log.is_closed:
+                failed.append(Failed(log.directory, error))
+    return failed
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,147 @@
+"""The folders and logs behind the catalogue of topics. Blocking: everything here may wait for the device."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from gomq.broker.logs import get_logger
+from gomq.broker.metadata_log import TOPIC_NAME
+from gomq.broker.partition import Partition
+from gomq_storage.checkpoint import CleanEnd
+from gomq_storage.config import CleanupPolicy, LogConfig
+from gomq_storage.directory import LogDirectory
+from gomq_storage.errors import StorageError
+from gomq_storage.layout import TopicPartition
+from gomq_storage.log import Log
+from gomq_storage.recovery import RecoveryReport
+
+_log = get_logger("gomq.broker")
+
+METADATA: Final = TopicPartition(TOPIC_NAME, 0)
+_METADATA_CONFIG: Final = LogConfig(cleanup_policy=CleanupPolicy.COMPACT, segment_bytes=1 << 20)
+"""A small segment: only what lies in front of the last one is compacted."""
+_PROGRESS_SECONDS: Final = 2.0
+
+
+class TopicLogs:
+    """Makes, opens, removes and closes logs.
+
+    Args:
+        directory: the data directory.
+    """
+
+    def __init__(self, directory: LogDirectory) -> None:
+        self._directory = directory
+        self.is_clean = directory.checkpoints.was_clean
+        """Whether every log opened so far was left in order."""
+
+    def open_metadata(self) -> Log:
+        """Open the log of the broker's own state, or make it.
+
+        Raises:
+            OSError, StorageError: it cannot be read.
+        """
+        if METADATA not in set(self._directory.partitions()):
+            return self._directory.create_log(METADATA, topic_id=uuid.uuid4(), config=_METADATA_CONFIG)
+        log = self._directory.open_log(METADATA, config=_METADATA_CONFIG)
+        self._take_note(METADATA, log)
+        log.flush()
+        return log
+
+    def open(self, name: TopicPartition, config: LogConfig) -> Partition:
+        """Open a partition's log; one that is damaged or missing makes it an offline partition."""
+        log: Log | None = None
+        try:
+            log = self._directory.open_log(name, config=config, on_progress=_progress_of(name))
+            self._take_note(name, log)
+            log.flush()
+        except StorageError as error:
+            self.is_clean = False
+            if log is not None:
+                log.abandon()
+            return Partition(name, None, problem=str(error))
+        return Partition(name, log)
+
+    def create(self, names: Iterable[TopicPartition], topic_id: uuid.UUID, config: LogConfig) -> list[Log]:
+        """Make the logs of a topic's partitions, all of them or none.
+
+        Raises:
+            OSError, StorageError: one could not be made.
+        """
+        logs: list[Log] = []
+        names = tuple(names)
+        try:
+            for name in names:
+                logs.append(self._directory.create_log(name, topic_id=topic_id, config=config))  # noqa: PERF401
+        except (OSError, StorageError):
+            self.remove(names, logs)
+            raise
+        self._report_left_behind()
+        return logs
+
+    def remove(self, names: Iterable[TopicPartition], logs: Sequence[Log | None]) -> None:
+        """Close logs and remove the folders of these partitions."""
+        for log in logs:
+            if log is not None:
+                log.abandon()
+        for name in names:
+            self._directory.remove_log(name)
+        self._report_left_behind()
+
+    def close(self, logs: Iterable[Log | None]) -> list[StorageError]:
+        """Sync and close logs, then the directory; return what could not be synced.
+
+        The directory is marked as left in order if all were, and none (None) was out of use.
+        """
+        failures: list[StorageError] = []
+        ends: dict[TopicPartition, CleanEnd] | None = {}
+        for log in logs:
+            try:
+                end = log.close() if log is not None else None
+            except StorageError as error:
+                failures.append(error)
+                end = None
+            if log is None or end is None:
+                ends = None
+            elif ends is not None:
+                ends[log.name] = end
+        try:
+            self._directory.close(ends)
+        except OSError as error:
+            failures.append(StorageError(f"{self._directory.path} cannot be marked as clean: {error.strerror}"))
+        return failures
+
+    def _take_note(self, name: TopicPartition, log: Log) -> None:
+        """Remember and say what opening a log found."""
+        report = log.recovery
+        self.is_clean &= report.was_clean
+        if report != RecoveryReport():
+            _log.warning(
+                "partition.recovered",
+                partition=str(name),
+                truncated_bytes=report.truncated_bytes,
+                kept_aside=str(report.kept_aside) if report.kept_aside is not None else None,
+                rebuilt_segments=report.rebuilt_segments,
+                finished_swaps=report.finished_swaps,
+                removed_files=report.removed_files,
+                scanned_bytes=report.scanned_bytes,
+            )
+
+    def _report_left_behind(self) -> None:
+        problems, self._directory.left_behind = self._directory.left_behind, []
+        for problem in problems:
+            _log.warning("directory.left_behind", problem=problem)
+
+
+def _progress_of(name: TopicPartition) -> Callable[[int, int], None]:
+    """Make a listener that says how far a long recovery has come, every few seconds."""
+    last = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _PROGRESS_SECONDS:
+            last = time.monotonic()
+            _log.info("partition.recovering", partition=str(name), bytes_done=done, bytes_total=total)
+
+    return progress
