@@ -29,10 +29,12 @@ class TopicLogs:
 
     Args:
         directory: the data directory.
+        is_promised: whether a producer may have been told that what it appended is on the device.
     """
 
-    def __init__(self, directory: LogDirectory) -> None:
+    def __init__(self, directory: LogDirectory, *, is_promised: bool) -> None:
         self._directory = directory
+        self._is_promised = is_promised
         self.is_clean = directory.checkpoints.was_clean
         """Whether every log opened so far was left in order."""
 
@@ -53,7 +55,9 @@ class TopicLogs:
         """Open a partition's log; one that is damaged or missing makes it an offline partition."""
         log: Log | None = None
         try:
-            log = self._directory.open_log(name, config=config, on_progress=_progress_of(name))
+            log = self._directory.open_log(
+                name, config=config, is_promised=self._is_promised, on_progress=_progress_of(name)
+            )
             self._take_note(name, log)
             log.flush()
         except StorageError as error:

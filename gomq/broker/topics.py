@@ -14,7 +14,7 @@ from typing import Any, Final
 import anyio
 from anyio import to_thread
 
-from gomq.broker.config import BrokerConfig
+from gomq.broker.config import BrokerConfig, FlushMode
 from gomq.broker.logs import get_logger
 from gomq.broker.metadata_log import TOPIC_NAME, MetadataLog
 from gomq.broker.partition import Partition
@@ -67,7 +67,7 @@ class Topics:
         Raises:
             StorageError: the metadata log itself cannot be read.
         """
-        topics = cls(TopicLogs(directory), config)
+        topics = cls(TopicLogs(directory, is_promised=config.flush is FlushMode.ALWAYS), config)
         for key, value in topics._metadata.values.items():
             if key.startswith(_PREFIX):
                 topics._add(topics._open_topic(key.removeprefix(_PREFIX), value))

@@ -90,7 +90,7 @@ def serve(  # noqa: PLR0913 - the options
 
 
 def _raise_descriptor_limit() -> None:
-    """Take as many file descriptors as the system gives: each partition needs three, each connection one."""
+    """Take as many file descriptors as the system gives: half of them are for logs, each connection takes one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -128,27 +128,34 @@ class LogDirectory:
         partition: TopicPartition,
         *,
         config: LogConfig,
+        is_promised: bool = True,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Log:
-        """Open the log of a partition that has a folder; ``on_progress`` is ``Log.open``'s.
+        """Open the log of a partition that has a folder; the arguments are those of ``Log.open``.
 
         Raises:
             StorageError: it is damaged, or cannot be read.
         """
         try:
-            return self._open_log(partition, config, on_progress)
+            return self._open_log(partition, config, is_promised=is_promised, on_progress=on_progress)
         except OSError as error:
             directory = self.path / partition_directory_name(partition)
             raise StorageError(f"cannot open {directory}: {error.strerror}") from error
 
     def _open_log(
-        self, partition: TopicPartition, config: LogConfig, on_progress: Callable[[int, int], None] | None = None
+        self,
+        partition: TopicPartition,
+        config: LogConfig,
+        *,
+        is_promised: bool = True,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Log:
         return Log.open(
             self.path / partition_directory_name(partition),
             config,
             files=self.files,
             checkpoints=(self.checkpoints, partition),
+            is_promised=is_promised,
             on_progress=on_progress,
         )
 

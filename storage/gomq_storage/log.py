@@ -90,6 +90,7 @@ class Log(SegmentedLog):
         *,
         files: Files | None = None,
         checkpoints: tuple[Checkpoints, TopicPartition] | None = None,
+        is_promised: bool = True,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> "Log":
         """Open the log in a directory, or start one in an empty one, and repair what a crash left behind.
@@ -99,6 +100,8 @@ class Log(SegmentedLog):
             config: its settings.
             files: the file system; the operating system's if not given.
             checkpoints: those of the data directory, and the log's name in them; one of its own has some in its folder.
+            is_promised: whether what was appended may have been acknowledged as being on the device. If not, a power
+                cut may have left later batches and not earlier ones: they are cut, and kept aside.
             on_progress: told, while a segment is scanned, how many bytes of how many are done.
 
         Raises:
@@ -108,7 +111,14 @@ class Log(SegmentedLog):
         config = config or LogConfig()
         known, name = checkpoints or (Checkpoints.take(files, directory), None)
         checkpoint = known.of(name or _ALONE)
-        recovered = recover(files, directory, config=config, checkpoint=checkpoint, on_progress=on_progress)
+        recovered = recover(
+            files,
+            directory,
+            config=config,
+            checkpoint=checkpoint,
+            is_promised=is_promised,
+            on_progress=on_progress,
+        )
         return cls(directory, recovered, config, files, known, name)
 
     @property

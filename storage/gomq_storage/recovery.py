@@ -11,6 +11,8 @@
 
 A single broker has no replica to fetch from, so nothing is cut that may be good: where a valid batch follows a
 damaged one, or a sealed segment is damaged, opening fails with ``DamagedLogError`` and the log files stay as they are.
+But where nobody was promised that appended batches are on the device (``is_promised``), a power cut may have left some
+and not others in front of them: then all behind the damage is cut, and kept aside, if it is behind the recovery point.
 Interrupted at any point, the next opening does the same again.
 """
 
@@ -83,6 +85,7 @@ def recover(
     *,
     config: LogConfig,
     checkpoint: LogCheckpoint,
+    is_promised: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Recovered:
     """Open all segments of a log, mending what can be mended.
@@ -92,12 +95,14 @@ def recover(
         directory: the log's folder.
         config: its settings.
         checkpoint: what was written down about it.
+        is_promised: whether batches behind the recovery point may have been acknowledged as being on the device.
         on_progress: told, while segments are scanned, how many bytes are done and how many there are in this one.
 
     Raises:
         DamagedLogError: data would be lost; nothing of it was touched.
     """
     recovery = _Recovery(files, directory, config, checkpoint)
+    recovery.is_promised = is_promised
     recovery.on_progress = on_progress
     return recovery.run()
 
@@ -110,6 +115,7 @@ class _Recovery:
         self.directory = directory
         self.config = config
         self.checkpoint = checkpoint
+        self.is_promised = True
         self.on_progress: Callable[[int, int], None] | None = None
         self.may_have_gaps = config.is_compacted or checkpoint.first_dirty is not None
         self.epochs = _read_epochs(files, directory)
@@ -238,7 +244,8 @@ class _Recovery:
     def _cut_torn_tail(self, segment: Segment, scan: SegmentScan) -> None:
         if scan.problem is None:
             return
-        if (later := scan.valid_batch_behind()) is not None:
+        may_be_good = self.is_promised or scan.next_offset < self.checkpoint.recovery_point
+        if may_be_good and (later := scan.valid_batch_behind()) is not None:
             reason = f"{scan.problem.reason}; a valid batch follows at byte {later}"
             raise DamagedLogError(segment.path, scan.end, reason)
         self.kept_aside = _keep_aside(self.files, segment, scan.end)
