@@ -203,7 +203,7 @@ class Log(SegmentedLog):
         """Seal the active segment and start a new one at the log's end; an empty one stays.
 
         1. Sync everything: so a segment that has one behind it is never torn, and what is missing in it is damage.
-        2. Complete the time index, and write down what is known of the producers.  3. Make the new segment's files.
+        2. Complete the time index; write down the leader epochs and the producers.  3. Make the new segment's files.
 
         Raises:
             LogOfflineError: the sync failed.
@@ -217,7 +217,8 @@ class Log(SegmentedLog):
                 self.flush()
             active.seal()
             active.is_checked = True
-            with suppress(OSError):
+            with suppress(OSError):  # what is in neither is worked out from the batches
+                self._save_epochs()
                 write_snapshot(self.files, self.directory, self.producers)
             self._rolling = True  # once the new files may be there, nothing can go into the old segment
             segment = Segment.open(self.files, self.directory, self._end.offset, create=True)
