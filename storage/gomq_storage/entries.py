@@ -1,7 +1,8 @@
 """A file of fixed-width entries: append, look at one, cut. What offset and time index have in common.
 
 One thread appends, rebuilds and cuts; others may look at entries meanwhile. The file is not looked at before an entry
-is wanted: a broker has many more of these files than it ever uses.
+is wanted: a broker has many more of these files than it ever uses. New entries are written some at a time: a write
+costs as much as all else that an append to the log does, and what a killed process takes with it the log can tell.
 """
 
 import threading
@@ -16,16 +17,20 @@ _COUNTING: Final = threading.Lock()
 costs less than one for each, and is needed once for each."""
 
 
+_TAIL_BYTES: Final = 512
+
+
 class EntryFile:
     """Entries of one width, one behind the other; a torn entry at the end does not count."""
 
-    __slots__ = ("_count", "_entry", "_file", "_rebuilt")
+    __slots__ = ("_count", "_entry", "_file", "_rebuilt", "_tail")
 
     def __init__(self, file: File, entry: Struct) -> None:
         self._file = file
         self._entry = entry
         self._count: int | None = None
         self._rebuilt: bytearray | None = None
+        self._tail: tuple[int, bytes] | None = None  # from that slot on: what is not in the file yet; replaced whole
 
     @property
     def path(self) -> Path:
@@ -42,8 +47,10 @@ class EntryFile:
     def __getitem__(self, slot: int) -> tuple[Any, ...]:
         if not 0 <= slot < len(self):
             raise IndexError(slot)
-        size, rebuilt = self._entry.size, self._rebuilt
-        if rebuilt is None:
+        size, rebuilt, tail = self._entry.size, self._rebuilt, self._tail
+        if tail is not None and slot >= tail[0]:
+            raw = tail[1][(slot - tail[0]) * size : (slot - tail[0] + 1) * size]
+        elif rebuilt is None:
             raw = self._file.read(slot * size, size)
         else:
             raw = bytes(rebuilt[slot * size : (slot + 1) * size])
@@ -51,19 +58,40 @@ class EntryFile:
         return self._entry.unpack(raw.ljust(size, b"\0"))
 
     def append(self, *fields: int) -> None:
-        """Write one entry behind the last."""
-        entry, count = self._entry.pack(*fields), len(self)
-        if self._rebuilt is None:
-            self._file.write(count * self._entry.size, [entry])
-        else:
+        """Add one entry behind the last.
+
+        Raises:
+            OSError: entries could not be written; they are kept, and written with the next ones.
+        """
+        entry, count, tail = self._entry.pack(*fields), len(self), self._tail
+        if self._rebuilt is not None:
             self._rebuilt += entry
+        elif tail is None:
+            self._tail = (count, entry)
+        else:
+            self._tail = (tail[0], tail[1] + entry)
         self._count = count + 1
+        if tail is not None and len(tail[1]) >= _TAIL_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the entries that are not in the file yet; for the appending thread, too."""
+        if self._tail is not None:
+            slot, entries = self._tail
+            self._file.write(slot * self._entry.size, [entries])
+            self._tail = None
 
     def cut(self, count: int) -> None:
         """Keep so many entries at most; the next is appended behind them."""
         if count >= len(self):
             return
         size = count * self._entry.size
+        if self._tail is not None:
+            slot, entries = self._tail
+            self._tail = (slot, entries[: size - slot * self._entry.size]) if count > slot else None
+            if count >= slot:
+                self._count = count
+                return
         if self._rebuilt is None:
             self._file.truncate(size)
         else:
@@ -74,6 +102,7 @@ class EntryFile:
         """Forget all entries; new ones stay in memory, and the file as it is, until ``finish_rebuilding``."""
         with _COUNTING:
             self._rebuilt = bytearray()
+            self._tail = None
             self._count = 0
 
     def finish_rebuilding(self) -> None:

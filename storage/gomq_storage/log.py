@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from gomq_storage.batch import NO_PRODUCER_ID, NO_TIMESTAMP, BatchHeader, Buffer, check_batch
+from gomq_storage.batch import LENGTH_OVERHEAD, NO_PRODUCER_ID, BatchHeader, Buffer, check_batch
 from gomq_storage.checkpoint import Checkpoints, CleanEnd
 from gomq_storage.config import LogConfig
 from gomq_storage.epochs import EpochStart
@@ -34,10 +34,12 @@ from gomq_storage.producer_recovery import (
 )
 from gomq_storage.producers import ActiveProducer
 from gomq_storage.recovery import Recovered, recover
-from gomq_storage.rolling import ActiveSegment, roll_reason
+from gomq_storage.rolling import ActiveSegment, Room, room_of
 from gomq_storage.segment import Segment
 from gomq_storage.segmented_log import SegmentedLog, base_offset_of
 
+_position = LogPosition._make
+_result = AppendResult._make
 _MUCH_TO_SYNC: Final = 16 << 20
 _ALONE: Final = TopicPartition("log", 0)
 """What a log that is no part of a data directory is called in the checkpoints of its own folder."""
@@ -73,6 +75,7 @@ class Log(SegmentedLog):
         self._checkpoints = checkpoints
         self._is_alone = name is None
         self._rolling = False
+        self._room: Room | None = None
         self._failure: str | None = None
         self._synced_name: int | None = None  # base offset of the newest segment whose name is on the device
         self._saved_epochs: tuple[EpochStart, ...] | None = None
@@ -135,6 +138,11 @@ class Log(SegmentedLog):
         on_device = synced.position if synced.segment_base_offset == end.segment_base_offset else 0
         return end.position - on_device >= _MUCH_TO_SYNC
 
+    def configure(self, config: LogConfig) -> None:
+        """Change the settings; segments that are there stay as they are."""
+        self.config = config
+        self._room = None
+
     def append(self, batch: Buffer, *, leader_epoch: int | None = None) -> AppendResult:
         """Check one record batch, CRC included, and append it.
 
@@ -155,49 +163,51 @@ class Log(SegmentedLog):
 
     def append_checked(self, batch: Buffer, header: BatchHeader, *, leader_epoch: int | None = None) -> AppendResult:
         """Append a batch that ``check_batch`` has passed; see ``append``."""
-        config = self.config
+        config, size = self.config, LENGTH_OVERHEAD + header.length
         if self._failure is not None:
             raise LogOfflineError(self.directory, self._failure)
-        if header.size > min(config.max_message_bytes, config.segment_bytes):
-            raise BatchTooLargeError(header.size, min(config.max_message_bytes, config.segment_bytes))
+        if size > config.max_message_bytes or size > config.segment_bytes:
+            raise BatchTooLargeError(size, min(config.max_message_bytes, config.segment_bytes))
         with self._changing:
-            is_idempotent = header.producer_id > NO_PRODUCER_ID and header.base_sequence >= 0
-            if is_idempotent and (earlier := self.producers.check(header)) is not None:
-                return AppendResult(earlier.base_offset, earlier.last_offset, is_duplicate=True)
+            producers = self.producers
+            if header.producer_id > NO_PRODUCER_ID and header.base_sequence >= 0:
+                earlier = producers.check(header)
+                if earlier is not None:
+                    return AppendResult(earlier.base_offset, earlier.last_offset, is_duplicate=True)
             base_offset = self._end.offset
             last_offset = base_offset + header.last_offset_delta
             epoch = self._epoch(leader_epoch, base_offset)
             active = self._segments[-1]
-            if self._rolling or self._roll_reason(active, header, last_offset):
+            if self._must_roll(active, size, last_offset, header.max_timestamp):
                 active = self.roll()
             try:
                 stamped = active.append(batch, header, base_offset=base_offset, leader_epoch=epoch, config=config)
             except LogOfflineError as error:
                 self._failure = error.reason
                 raise
-            self.producers.note(stamped)
-            self._end = LogPosition(last_offset + 1, active.base_offset, active.size)
-            return AppendResult(base_offset, last_offset)
+            producers.note(stamped)
+            self._end = _position((last_offset + 1, active.base_offset, active.size))
+            return _result((base_offset, last_offset, False))
 
     def _epoch(self, wanted: int | None, base_offset: int) -> int:
         latest = self.epochs.latest
         if wanted is None:
             wanted = max(latest, 0)
-        if wanted < latest:
-            raise ValueError(f"leader epoch {wanted} behind {latest}")
-        if wanted > latest:
+        if wanted != latest:
+            if wanted < latest:
+                raise ValueError(f"leader epoch {wanted} behind {latest}")
             self.epochs.assign(wanted, base_offset)
         return wanted
 
-    def _roll_reason(self, active: Segment, header: BatchHeader, last_offset: int) -> str | None:
-        state = ActiveSegment(active.base_offset, active.size, active.first_timestamp if active.size else NO_TIMESTAMP)
-        return roll_reason(
-            state,
-            batch_size=header.size,
-            last_offset=last_offset,
-            max_timestamp=header.max_timestamp,
-            config=self.config,
-        )
+    def _must_roll(self, active: Segment, size: int, last_offset: int, max_timestamp: int) -> bool:
+        if active.size == 0:
+            self._room = None
+            return self._rolling
+        room = self._room
+        if room is None:
+            room = self._room = room_of(ActiveSegment(active.base_offset, active.first_timestamp), self.config)
+        most, last, latest = room
+        return active.size + size > most or last_offset > last or max_timestamp > latest or self._rolling
 
     def roll(self) -> Segment:
         """Seal the active segment and start a new one at the log's end; an empty one stays.
@@ -223,6 +233,7 @@ class Log(SegmentedLog):
             self._rolling = True  # once the new files may be there, nothing can go into the old segment
             segment = Segment.open(self.files, self.directory, self._end.offset, create=True)
             self._rolling = False
+            self._room = None
             self._segments = (*self._segments, segment)
             self._end = LogPosition(self._end.offset, segment.base_offset, 0)
             return segment
@@ -263,7 +274,9 @@ class Log(SegmentedLog):
         point = self._checkpoints.of(self.name).recovery_point
         if point == place.offset and self.epochs.entries == self._saved_epochs:
             return place
-        segments = self._segments
+        with self._changing:
+            segments = self._segments
+            segments[-1].flush_indexes()
         first = bisect_right(segments, point, key=base_offset_of) - 1
         for segment in segments[max(first, 0) :]:
             segment.sync_indexes()
@@ -356,6 +369,7 @@ class Log(SegmentedLog):
         last.cut(position)
         last.cut_indexes(end)
         last.is_checked = False
+        self._room = None
         self._end = LogPosition(end, last.base_offset, position)
         self._synced = min(self._synced, self._end)
         self.epochs.cut_end(end)

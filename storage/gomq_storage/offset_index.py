@@ -73,6 +73,10 @@ class OffsetIndex:
         """Write the entries appended since ``begin_rebuilding`` in place of the file's."""
         self._entries.finish_rebuilding()
 
+    def flush(self) -> None:
+        """Write the entries that are not in the file yet."""
+        self._entries.flush()
+
     def sync(self) -> None:
         """Return once the entries in the file are on the device."""
         self._entries.sync()

@@ -1,42 +1,37 @@
 """Whether the active segment must give way to a new one: a decision, no I/O. Kafka: ``LogSegment.shouldRoll``."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gomq_storage.batch import NO_TIMESTAMP
 from gomq_storage.config import LogConfig
 from gomq_storage.offset_index import MAX_RELATIVE_OFFSET
+
+MAX_TIMESTAMP: Final = 2**63 - 1
 
 
 class ActiveSegment(NamedTuple):
     """What the decision looks at."""
 
     base_offset: int
-    size: int
     first_timestamp: int
     """The largest timestamp of its first batch, ms."""
 
 
-def roll_reason(
-    active: ActiveSegment, *, batch_size: int, last_offset: int, max_timestamp: int, config: LogConfig
-) -> str | None:
-    """Say why a batch must go into a new segment, or None when it fits into the active one.
+class Room(NamedTuple):
+    """What an active segment that is not empty can take: worked out once, compared with each batch."""
 
-    Args:
-        active: the segment that takes appends.
-        batch_size: bytes of the batch to come.
-        last_offset: the offset that its last record will have.
-        max_timestamp: the largest of its records, ms.
-        config: the log's settings.
+    size: int
+    """Bytes that the segment may have with the batch."""
+    last_offset: int
+    max_timestamp: int
+
+
+def room_of(active: ActiveSegment, config: LogConfig) -> Room:
+    """Work out what an active segment takes until it must give way to a new one.
+
+    It would pass ``segment.bytes``; its indexes could not hold the offset; or its first message is more than
+    ``segment.ms`` older than the one to come, where both have a timestamp.
     """
-    if active.size == 0:
-        return None
-    if active.size + batch_size > config.segment_bytes:
-        return f"it would pass {config.segment_bytes} bytes"
-    if last_offset - active.base_offset > MAX_RELATIVE_OFFSET:
-        return "its index cannot hold the offset"
-    if (
-        active.first_timestamp != NO_TIMESTAMP != max_timestamp
-        and max_timestamp - active.first_timestamp > config.longest_segment_ms
-    ):
-        return f"its first message is more than {config.longest_segment_ms} ms older"
-    return None
+    first_timestamp = active.first_timestamp
+    latest = MAX_TIMESTAMP if first_timestamp == NO_TIMESTAMP else first_timestamp + config.longest_segment_ms
+    return Room(config.segment_bytes, active.base_offset + MAX_RELATIVE_OFFSET, latest)

@@ -7,6 +7,7 @@ from typing import Final
 
 from gomq_storage.batch import (
     HEADER_SIZE,
+    LENGTH_OVERHEAD,
     NO_TIMESTAMP,
     STAMP_SIZE,
     BatchHeader,
@@ -139,40 +140,51 @@ class Segment:
             LogOfflineError: it could not be cut off.
         """
         position = self.size
-        body = memoryview(batch)[STAMP_SIZE : header.size]
+        body = memoryview(batch)[STAMP_SIZE : LENGTH_OVERHEAD + header.length]
         try:
-            self._log.write(position, [stamp(header, base_offset=base_offset, leader_epoch=leader_epoch), body])
+            self._log.write(position, (stamp(header, base_offset=base_offset, leader_epoch=leader_epoch), body))
         except OSError as error:
             try:
                 self._log.truncate(position)
             except OSError:
                 raise LogOfflineError(self.path, f"write failed: {error.strerror}") from error
             raise
-        stamped = BatchHeader(base_offset, header.length, leader_epoch, *header[3:])  # half the time of _replace
+        # The quick way to a named tuple: half the time of its own, a fifth of _replace.
+        stamped: BatchHeader = tuple.__new__(BatchHeader, (base_offset, header.length, leader_epoch, *header[3:]))
         self.note(stamped, position, config=config)
         return stamped
 
     def note(self, header: BatchHeader, position: int, *, config: LogConfig) -> None:
         """Take account of a batch that is in the log file: size, largest timestamp, index entries."""
-        if self._bytes_since_index_entry is None:
-            with suppress(OSError):
-                self._bytes_since_index_entry = position - self.offset_index.last.position
+        size, timestamp = LENGTH_OVERHEAD + header.length, header.max_timestamp
         if position == 0:
-            self._first_timestamp = header.max_timestamp
-        self.size = position + header.size
-        if header.max_timestamp > self.largest.timestamp:
-            self._largest = TimestampOffset(header.max_timestamp, header.last_offset)
-        if (self._bytes_since_index_entry or 0) > config.index_interval_bytes:
-            with suppress(OSError):  # the batch is in the log all the same, and the next one tries again
+            self._first_timestamp = timestamp
+        largest = self._largest
+        if largest is None:
+            largest = self._largest = self.largest
+        if timestamp > largest.timestamp:
+            largest = self._largest = TimestampOffset(timestamp, header.last_offset)
+        since = self._bytes_since_index_entry
+        if since is None:
+            since = position - self.offset_index.last.position
+        if since > config.index_interval_bytes:
+            with suppress(OSError):  # the entries are kept, and written with the next ones
                 self.offset_index.append(header.last_offset, position)
-                self.time_index.append_if_larger(self.largest)
-                self._bytes_since_index_entry = 0
-        self._bytes_since_index_entry = (self._bytes_since_index_entry or 0) + header.size
+                self.time_index.append_if_larger(largest)
+            since = 0
+        self._bytes_since_index_entry = since + size
+        self.size = position + size
 
     def seal(self) -> None:
-        """Complete the time index: the segment takes no more batches, or its log is being closed."""
-        with suppress(OSError):  # the next opening sees that the entry is missing
+        """Complete the indexes: the segment takes no more batches, or its log is being closed."""
+        with suppress(OSError):  # the next opening sees that entries are missing
             self.time_index.append_if_larger(self.largest)
+            self.flush_indexes()
+
+    def flush_indexes(self) -> None:
+        """Write the index entries that are not in the files yet; not while another thread appends."""
+        self.offset_index.flush()
+        self.time_index.flush()
 
     def find(self, offset: int) -> tuple[OffsetPosition, int] | None:
         """Find the batch that holds an offset, or else the first one behind it.

@@ -74,10 +74,6 @@ class SegmentedLog:
         """Bytes in all log files."""
         return sum(segment.size for segment in self._segments)
 
-    def configure(self, config: LogConfig) -> None:
-        """Change the settings; segments that are there stay as they are."""
-        self.config = config
-
     def read(
         self, offset: int, *, max_bytes: int, upto: LogPosition | None = None, at_least_one_batch: bool = True
     ) -> LogSlice | None:

@@ -76,6 +76,10 @@ class TimeIndex:
         """Write the entries appended since ``begin_rebuilding`` in place of the file's."""
         self._entries.finish_rebuilding()
 
+    def flush(self) -> None:
+        """Write the entries that are not in the file yet."""
+        self._entries.flush()
+
     def sync(self) -> None:
         """Return once the entries in the file are on the device."""
         self._entries.sync()

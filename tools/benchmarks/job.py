@@ -31,6 +31,12 @@ class Job:
     """For latencies, when to stop; for reading, how long to go on starting over."""
     backend: str = "asyncio"
     """Event loop, for a client that has the choice."""
+    directory: str = ""
+    """For the log as a library, the folder to work in."""
+    log_bytes: int = 0
+    """How much log to write, or how much there is."""
+    segment_bytes: int = 1 << 30
+    """Size of the log's segments."""
 
     @property
     def value(self) -> bytes:
@@ -48,6 +54,10 @@ class Job:
     def to(self, operation: str) -> Self:
         """Return another job of the same module on the same messages."""
         return replace(self, operation=operation)
+
+    def of_module(self, module: str, operation: str) -> Self:
+        """Return a job of another module on the same directory or topic."""
+        return replace(self, module=module, operation=operation)
 
 
 def run_job(job: Job, *, timeout_s: float) -> Figures:

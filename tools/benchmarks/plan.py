@@ -31,6 +31,14 @@ class Pace:
     """Times each broker is started and stopped."""
     idle_s: float
     """Rest after a start, before the resident memory is read."""
+    append_bytes: int
+    """What one run of appends writes: far below what makes the kernel write back and its writers wait."""
+    log_bytes: int
+    """Size of the logs that are read, recovered and compacted."""
+    whole_bytes: int
+    """Size of the log that is opened after a clean stop."""
+    partitions: int
+    """How many a broker opens that has many."""
 
     @property
     def timeout_s(self) -> float:
@@ -38,8 +46,30 @@ class Pace:
         return 20 + 15 * self.run_s
 
 
-FULL: Final = Pace(rounds=5, run_s=2.0, trial_messages=100_000, latency_s=1.0, starts=7, idle_s=0.5)
-QUICK: Final = Pace(rounds=3, run_s=0.3, trial_messages=50_000, latency_s=0.2, starts=3, idle_s=0.2)
+FULL: Final = Pace(
+    rounds=5,
+    run_s=2.0,
+    trial_messages=100_000,
+    latency_s=1.0,
+    starts=7,
+    idle_s=0.5,
+    append_bytes=256 << 20,
+    log_bytes=1 << 30,
+    whole_bytes=10 << 30,
+    partitions=2000,
+)
+QUICK: Final = Pace(
+    rounds=3,
+    run_s=0.3,
+    trial_messages=50_000,
+    latency_s=0.2,
+    starts=3,
+    idle_s=0.2,
+    append_bytes=64 << 20,
+    log_bytes=256 << 20,
+    whole_bytes=1 << 30,
+    partitions=200,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

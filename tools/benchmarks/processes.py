@@ -26,7 +26,7 @@ _API_VERSIONS_V0: Final = struct.pack(">ihhih5s", 15, 18, 0, 1, 5, b"bench")
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _START_TIMEOUT_S: Final = 20.0
-_STOP_TIMEOUT_S: Final = 5.0
+_STOP_TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.001
 
 
@@ -73,6 +73,10 @@ class BrokerProcess:
         """Raise MeasurementError, with the broker's last line, when it does not run any more."""
         if self._process.poll() is not None:
             raise MeasurementError(f"{self.name} ended with code {self._process.returncode}: {self._last_words()}")
+
+    def said(self, word: str) -> list[str]:
+        """Return the lines of its output so far that have a word in them."""
+        return [line for line in self._log.read_text(errors="replace").splitlines() if word in line]
 
     def resident_bytes(self) -> int:
         """Return the resident memory, VmRSS."""

@@ -18,6 +18,11 @@ _HEADINGS: Final = {
     "p99_ms": "p99 ms",
     "start_s": "start s",
     "idle_mb": "idle MB",
+    "p50_us": "p50 us",
+    "p99_us": "p99 us",
+    "elapsed_s": "s",
+    "resident_mb": "resident MB, grown",
+    "objects_mb": "Python objects MB",
 }
 _SCALES: Final = {"messages_per_s": 1e-3}
 

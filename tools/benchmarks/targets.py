@@ -5,7 +5,20 @@ from typing import Final
 
 from benchmarks.compare_brokers import case
 from benchmarks.compare_clients import AIOKAFKA, CONSUME, GOMQ_ASYNCIO, GOMQ_TRIO, PRODUCE
+from benchmarks.compare_compaction import BEFORE, DURING, FLUSHES, publish_case
 from benchmarks.compare_startup import STARTUP
+from benchmarks.compare_storage import (
+    APPEND,
+    BARE_SENDFILE,
+    BARE_WRITE,
+    LARGE,
+    LOG,
+    LOOK_UP,
+    OPEN,
+    READ,
+    RECOVER,
+    SMALL,
+)
 from benchmarks.contestants import GOMQ_NEVER, PEER
 from benchmarks.results import Results
 
@@ -70,6 +83,39 @@ def _clients(what: str, case: str, at_least: float) -> tuple[Target, ...]:
     )
 
 
+def _storage() -> tuple[Target, ...]:
+    rate, look_up = "mb_per_s", "look-up by offset in a large segment"
+    return (
+        Target(what="log: append beside os.write", case=APPEND, figure=rate, ours=LOG, theirs=BARE_WRITE, at_least=0.8),
+        Target(
+            what="log: read beside os.sendfile", case=READ, figure=rate, ours=LOG, theirs=BARE_SENDFILE, at_least=0.8
+        ),
+        Target(what=f"log: {look_up}, median", case=LOOK_UP, figure="p50_us", ours=LARGE, at_most=50, unit="us"),
+        Target(what=f"log: {look_up}, p99", case=LOOK_UP, figure="p99_us", ours=LARGE, at_most=50, unit="us"),
+        Target(
+            what=f"log: {look_up}, beside a small one",
+            case=LOOK_UP,
+            figure="p50_us",
+            ours=LARGE,
+            theirs=SMALL,
+            at_most=1.5,
+        ),
+        Target(what="log: recovery scan", case=RECOVER, figure=rate, ours=LOG, at_least=1000, unit="MB/s"),
+        Target(what="log: opening after a clean stop", case=OPEN, figure="elapsed_s", ours=LOG, at_most=1, unit="s"),
+        *(
+            Target(
+                what=f"publish during a compaction beside before, p99, flush {flush}",
+                case=publish_case(flush),
+                figure="p99_ms",
+                ours=DURING,
+                theirs=BEFORE,
+                at_most=2,
+            )
+            for flush in FLUSHES
+        ),
+    )
+
+
 TARGETS: Final = (
     *_brokers(100, produce=1.0, consume=1.2, cpu=0.6),
     *_brokers(1024, produce=1.5, consume=1.4, cpu=0.5),
@@ -77,4 +123,5 @@ TARGETS: Final = (
     *_clients("batches() beside aiokafka's getmany", CONSUME, 1.5),
     Target(what="start to first answer", case=STARTUP, figure="start_s", at_most=0.5, unit="s"),
     Target(what="resident memory when idle", case=STARTUP, figure="idle_mb", at_most=60, unit="MB"),
+    *_storage(),
 )
