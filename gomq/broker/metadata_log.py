@@ -9,20 +9,17 @@ the log from offset 0. A change counts once its record is on the device.
 """
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
 from anyio import to_thread
 
-from gomq_storage.batch import walk
+from gomq.broker.keyed_log import append, replay
 from gomq_storage.errors import LogOfflineError
 from gomq_storage.log import Log
-from gomq_storage.record import NewRecord, decode_batch, encode_batch
 
 TOPIC_NAME: Final = "__gomq_metadata"
-_READ_BYTES: Final = 1 << 20
 
 
 class MetadataLog:
@@ -70,7 +67,7 @@ class MetadataLog:
 
     def _append(self, key: str, value: dict[str, Any] | None) -> None:
         raw = None if value is None else json.dumps(value, sort_keys=True).encode()
-        self._log.append(encode_batch([NewRecord(raw, key.encode())], now_ms=time.time_ns() // 1_000_000))
+        append(self._log, [(key.encode(), raw)])
 
     def _remember(self, key: str, value: dict[str, Any] | None) -> None:
         if value is None:
@@ -81,15 +78,9 @@ class MetadataLog:
 
 def _replay(log: Log) -> dict[str, dict[str, Any]]:
     values: dict[str, dict[str, Any]] = {}
-    offset = log.log_start
-    while (found := log.read(offset, max_bytes=_READ_BYTES)) is not None:
-        data = found.read()
-        for position, header in walk(data):
-            for record in decode_batch(memoryview(data)[position:], header):
-                key = (record.key or b"").decode()
-                if record.value is None:
-                    values.pop(key, None)
-                else:
-                    values[key] = json.loads(record.value)
-            offset = header.next_offset
+    for key, value in replay(log):
+        if value is None:
+            values.pop(key.decode(), None)
+        else:
+            values[key.decode()] = json.loads(value)
     return values
