@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench soak interop-kafka clean
+.PHONY: help demo test check format bench soak interop-kafka mutants clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ interop-kafka:  ## fetch Apache Kafka's jars for the tests that compare with it,
 
 soak: $(VENV)/.dev  ## the long tests: crash loops and large logs
 	@$(BIN)/python -m pytest -q -m soak --timeout 1800
+
+mutants: $(VENV)/.dev  ## test the tests of the log: each sync and check switched off must make one fail; ARGS=--help
+	@$(BIN)/python tests/mutants.py $(ARGS)
 
 clean:  ## forget the virtual environments and caches
 	rm -rf $(VENV) .venv-bench .interop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
