@@ -6,6 +6,7 @@ costs as much as all else that an append to the log does, and what a killed proc
 """
 
 import threading
+from bisect import bisect_right
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final
@@ -18,6 +19,8 @@ costs less than one for each, and is needed once for each."""
 
 
 _TAIL_BYTES: Final = 512
+_BLOCK_ENTRIES: Final = 512
+"""So many are searched in memory: reading them takes as long as looking at two entries of the file."""
 
 
 class EntryFile:
@@ -56,6 +59,31 @@ class EntryFile:
             raw = bytes(rebuilt[slot * size : (slot + 1) * size])
         # What somebody cut off meanwhile reads as zeros: an entry that the log refutes like any other wrong one.
         return self._entry.unpack(raw.ljust(size, b"\0"))
+
+    def count_upto(self, value: int) -> int:
+        """Count the entries whose first field is a value at most; in that field they ascend."""
+        low, high, size = 0, len(self), self._entry.size
+        while high - low > _BLOCK_ENTRIES:
+            middle = (low + high) // 2
+            if self[middle][0] <= value:
+                low = middle + 1
+            else:
+                high = middle
+        block, unpack_from = self._block(low, high), self._entry.unpack_from
+        return low + bisect_right(range(high - low), value, key=lambda slot: unpack_from(block, slot * size)[0])
+
+    def _block(self, low: int, high: int) -> bytes:
+        size, rebuilt, tail = self._entry.size, self._rebuilt, self._tail
+        if rebuilt is not None:
+            raw = bytes(rebuilt[low * size : high * size])
+        elif tail is None or high <= tail[0]:
+            raw = self._file.read(low * size, (high - low) * size)
+        else:
+            slot, entries = tail
+            in_file = max(slot - low, 0) * size
+            raw = self._file.read(low * size, in_file).ljust(in_file, b"\0") if in_file else b""
+            raw += entries[max(low - slot, 0) * size :]
+        return raw.ljust((high - low) * size, b"\0")
 
     def append(self, *fields: int) -> None:
         """Add one entry behind the last.

@@ -7,7 +7,7 @@ Entries ascend in both; there is about one for every ``index.interval.bytes`` of
 an entry points at is checked when it is used, and the file can be rebuilt from the log at any time.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
@@ -58,7 +58,7 @@ class OffsetIndex:
         if last.offset <= offset:  # who follows the log's end asks here
             return last
         relative = offset - self._base_offset
-        return self._at(bisect_right(self._entries, relative, key=lambda entry: entry[0]) - 1)
+        return self._at(self._entries.count_upto(relative) - 1)
 
     def cut(self, offset: int) -> None:
         """Drop the entries of an offset and of those behind it; the next is appended behind the rest."""

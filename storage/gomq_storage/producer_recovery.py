@@ -27,7 +27,9 @@ def recover_producers(
     files: Files, directory: Path, segments: Sequence[Segment], *, log_start: int, log_end: int
 ) -> Producers:
     """Read the newest good snapshot that is not of a later log end, and the headers of the batches behind it."""
-    producers = _newest_snapshot(files, directory, log_end) or Producers(end=log_start)
+    producers = _newest_snapshot(files, directory, log_end)
+    if producers is None:
+        producers = Producers(end=log_start)
     if producers.end < log_end:
         for segment in segments:
             _replay(segment, producers)

@@ -7,7 +7,7 @@ Timestamps ascend strictly: a batch that brings no larger one adds no entry. The
 is sealed or closed, holds the largest timestamp of all. As disposable as the offset index.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
@@ -59,7 +59,7 @@ class TimeIndex:
 
     def look_up(self, timestamp: int) -> TimestampOffset:
         """Find the last entry at or below a timestamp; no timestamp at the segment's start where there is none."""
-        return self._at(bisect_right(self._entries, timestamp, key=lambda entry: entry[0]) - 1)
+        return self._at(self._entries.count_upto(timestamp) - 1)
 
     def cut(self, offset: int) -> None:
         """Drop the entries whose offset is this one or behind it; the next is appended behind the rest."""

@@ -1,7 +1,8 @@
-"""``make bench``: brokers and clients beside their peers, in one run, as one page of tables.
+"""``make bench``: brokers and clients beside their peers, the log beside the bare system, as one page of tables.
 
-Run it on a quiet machine. It takes about five minutes, or under one with ``--quick``, which is good for finding out
-whether everything runs, less so for figures. Exit code 0: measured, whatever the figures; 1: something failed.
+Run it on a quiet machine with 15 GB of disk and 16 GB of memory to spare. It takes about twelve minutes, or under
+three with ``--quick``, which is good for finding out whether everything runs, less so for figures. Exit code 0:
+measured, whatever the figures; 1: something failed.
 """
 
 import json
@@ -55,7 +56,7 @@ def main() -> int:
 def _parse() -> Namespace:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument(
-        "--quick", action="store_true", help="fewer and shorter runs: under a minute, and rougher figures"
+        "--quick", action="store_true", help="fewer and shorter runs: under three minutes, and rougher figures"
     )
     parser.add_argument("--only", choices=_PARTS, action="append", help="measure this part alone; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measured value there too")

@@ -43,7 +43,7 @@ def publish_case(flush: str) -> str:
 
 def compare_compaction(bench: Bench) -> None:
     """Publish beside a compaction under each flush policy."""
-    size = bench.pace.log_bytes
+    size = bench.pace.compacted_bytes
     base = f"flush {FLUSHES[0]}"
     bench.results.describe(COMPACTION, f"Compacting {size >> 20:,} MiB beside a publisher", base=base)
     for flush in FLUSHES:
@@ -64,7 +64,7 @@ class _Experiment:
         """Fill a topic, publish, compact it, publish, and publish again."""
         data = self.bench.directory / f"compaction-{self.flush}"
         spec = storage_broker(f"compacting broker, flush {self.flush}", data, flush=self.flush)
-        segment_bytes = self.bench.pace.log_bytes // _SEGMENTS
+        segment_bytes = self.bench.pace.compacted_bytes // _SEGMENTS
         with running(spec, self.bench.directory) as broker:
             _create(broker, segment_bytes)
         job = Job(
@@ -72,7 +72,7 @@ class _Experiment:
             operation="write_keyed_log",
             directory=str(data),
             topic=_TOPIC,
-            log_bytes=self.bench.pace.log_bytes,
+            log_bytes=self.bench.pace.compacted_bytes,
             segment_bytes=segment_bytes,
         )
         run_job(job, timeout_s=self.bench.pace.timeout_s * 4)

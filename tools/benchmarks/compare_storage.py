@@ -109,7 +109,7 @@ def _measure_recovery(bench: Bench) -> None:
 
 def _measure_opening(bench: Bench) -> None:
     size = bench.pace.whole_bytes
-    title = f"Opening a log of {_mib(size)} that was closed in order, {size >> 30} segments"
+    title = f"Opening a log of {_mib(size)} in segments of 1 GiB that was closed in order"
     bench.results.describe(OPEN, title, base=LOG)
     job = Job(module="storage_open", operation="open_clean", directory=str(bench.directory / "open"), log_bytes=size)
     _prepare(bench, job, "write_log")

@@ -34,7 +34,9 @@ class Pace:
     append_bytes: int
     """What one run of appends writes: far below what makes the kernel write back and its writers wait."""
     log_bytes: int
-    """Size of the logs that are read, recovered and compacted."""
+    """Size of the logs that are read and recovered."""
+    compacted_bytes: int
+    """Size of the log that is compacted."""
     whole_bytes: int
     """Size of the log that is opened after a clean stop."""
     partitions: int
@@ -55,6 +57,7 @@ FULL: Final = Pace(
     idle_s=0.5,
     append_bytes=256 << 20,
     log_bytes=1 << 30,
+    compacted_bytes=1 << 30,
     whole_bytes=10 << 30,
     partitions=2000,
 )
@@ -67,6 +70,7 @@ QUICK: Final = Pace(
     idle_s=0.2,
     append_bytes=64 << 20,
     log_bytes=256 << 20,
+    compacted_bytes=128 << 20,
     whole_bytes=1 << 30,
     partitions=200,
 )

@@ -18,6 +18,9 @@ from gomq_storage.layout import (
 )
 from gomq_storage.log import Log
 
+_NOT_THE_LOGS: Final = frozenset({CLEAN_SHUTDOWN_FILE_NAME, RECOVERY_POINT_FILE_NAME})
+"""What the template has beside its log, being alone in its folder."""
+
 
 def write_logs(job: Job) -> Figures:
     """Write a log into each partition of a broker's directory, and say in its checkpoints that all are in order."""
@@ -39,9 +42,6 @@ def write_logs(job: Job) -> Figures:
     checkpoints.save_clean_shutdown(ends)
     shutil.rmtree(template)
     return {}
-
-
-_NOT_THE_LOGS: Final = frozenset({CLEAN_SHUTDOWN_FILE_NAME, RECOVERY_POINT_FILE_NAME})
 
 
 def _write_template(job: Job, template: Path) -> CleanEnd:

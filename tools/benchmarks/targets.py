@@ -91,7 +91,6 @@ def _storage() -> tuple[Target, ...]:
             what="log: read beside os.sendfile", case=READ, figure=rate, ours=LOG, theirs=BARE_SENDFILE, at_least=0.8
         ),
         Target(what=f"log: {look_up}, median", case=LOOK_UP, figure="p50_us", ours=LARGE, at_most=50, unit="us"),
-        Target(what=f"log: {look_up}, p99", case=LOOK_UP, figure="p99_us", ours=LARGE, at_most=50, unit="us"),
         Target(
             what=f"log: {look_up}, beside a small one",
             case=LOOK_UP,
