@@ -74,7 +74,10 @@ async def alter_configs(
     if without := [name for name, value in changes.items() if value is None]:
         raise ConfigurationError(f"{', '.join(without)}: a config cannot be set to None; unset it")
     configs = [
-        *({"name": name, "config_operation": ConfigOperation.SET, "value": _text(changes[name])} for name in changes),
+        *(
+            {"name": name, "config_operation": ConfigOperation.SET, "value": config_text(changes[name])}
+            for name in changes
+        ),
         *({"name": name, "config_operation": ConfigOperation.DELETE, "value": None} for name in unset),
     ]
     resource = {"resource_type": ResourceType.TOPIC, "resource_name": topic, "configs": configs}
@@ -86,7 +89,10 @@ async def alter_configs(
         raise _refusal(f"configs of topic {topic!r} cannot be changed", result)
 
 
-def _text(value: object) -> str:
+def config_text(value: object) -> str | None:
+    """Write a config's value as Kafka wants it; None stays None."""
+    if value is None:
+        return None
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import anyio
 
 from gomq.client.cluster import Cluster
+from gomq.client.configs import config_text
 from gomq.errors import BrokerError, ConfigurationError, ProtocolError, TopicAlreadyExistsError, error_for
 from gomq.protocol.api import Api
 
@@ -50,7 +51,7 @@ async def create_topic(
         "num_partitions": new.partitions,
         "replication_factor": _ANY_REPLICATION if new.replication_factor is None else new.replication_factor,
         "assignments": [],
-        "configs": [{"name": key, "value": _config_value(value)} for key, value in new.configs.items()],
+        "configs": [{"name": key, "value": config_text(value)} for key, value in new.configs.items()],
     }
     values = {"topics": [topic], "timeout": round(timeout * 1000), "validate_only": False}
     try:
@@ -72,12 +73,6 @@ async def delete_topic(cluster: Cluster, name: str, *, timeout: float) -> None: 
     """
     values = {"topic_names": [name], "timeout": round(timeout * 1000)}
     await _ask_controller(cluster, Api.DELETE_TOPICS, values, name)
-
-
-def _config_value(value: object) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)
 
 
 async def _ask_controller(cluster: Cluster, api: Api, values: dict[str, Any], name: str) -> None:

@@ -8,12 +8,11 @@ an entry points at is checked when it is used, and the file can be rebuilt from 
 """
 
 from bisect import bisect_left
-from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
 
-from gomq_storage.entries import EntryFile
 from gomq_storage.files import File
+from gomq_storage.segment_index import SegmentIndex
 
 ENTRY: Final = Struct(">II")
 MAX_RELATIVE_OFFSET: Final = 2**31 - 1
@@ -26,22 +25,13 @@ class OffsetPosition(NamedTuple):
     position: int
 
 
-class OffsetIndex:
+class OffsetIndex(SegmentIndex):
     """The ``.index`` file of the segment that starts at ``base_offset``; it is not looked at before it is used."""
 
-    __slots__ = ("_base_offset", "_entries")
+    __slots__ = ()
 
     def __init__(self, file: File, base_offset: int) -> None:
-        self._entries = EntryFile(file, ENTRY)
-        self._base_offset = base_offset
-
-    @property
-    def path(self) -> Path:
-        """Where the file is."""
-        return self._entries.path
-
-    def __len__(self) -> int:
-        return len(self._entries)
+        super().__init__(file, ENTRY, base_offset)
 
     @property
     def last(self) -> OffsetPosition:
@@ -64,30 +54,6 @@ class OffsetIndex:
         """Drop the entries of an offset and of those behind it; the next is appended behind the rest."""
         relative = offset - self._base_offset
         self._entries.cut(bisect_left(self._entries, relative, key=lambda entry: entry[0]))
-
-    def begin_rebuilding(self) -> None:
-        """Forget all entries; the file keeps its own until ``finish_rebuilding``."""
-        self._entries.begin_rebuilding()
-
-    def finish_rebuilding(self) -> None:
-        """Write the entries appended since ``begin_rebuilding`` in place of the file's."""
-        self._entries.finish_rebuilding()
-
-    def flush(self) -> None:
-        """Write the entries that are not in the file yet."""
-        self._entries.flush()
-
-    def sync(self) -> None:
-        """Return once the entries in the file are on the device."""
-        self._entries.sync()
-
-    def rename(self, target: Path) -> None:
-        """Rename the file, and go on with it under its new name."""
-        self._entries.rename(target)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._entries.close()
 
     def _at(self, slot: int) -> OffsetPosition:
         if slot < 0:

@@ -8,13 +8,12 @@ is sealed or closed, holds the largest timestamp of all. As disposable as the of
 """
 
 from bisect import bisect_left
-from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
 
 from gomq_storage.batch import NO_TIMESTAMP
-from gomq_storage.entries import EntryFile
 from gomq_storage.files import File
+from gomq_storage.segment_index import SegmentIndex
 
 ENTRY: Final = Struct(">qI")
 
@@ -26,23 +25,14 @@ class TimestampOffset(NamedTuple):
     offset: int
 
 
-class TimeIndex:
+class TimeIndex(SegmentIndex):
     """The ``.timeindex`` file of the segment that starts at ``base_offset``; it is not looked at before it is used."""
 
-    __slots__ = ("_base_offset", "_entries", "_last")
+    __slots__ = ("_last",)
 
     def __init__(self, file: File, base_offset: int) -> None:
-        self._entries = EntryFile(file, ENTRY)
-        self._base_offset = base_offset
+        super().__init__(file, ENTRY, base_offset)
         self._last: TimestampOffset | None = None  # set by the appending thread only, others might be late
-
-    @property
-    def path(self) -> Path:
-        """Where the file is."""
-        return self._entries.path
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
     @property
     def last(self) -> TimestampOffset:
@@ -69,28 +59,8 @@ class TimeIndex:
 
     def begin_rebuilding(self) -> None:
         """Forget all entries; the file keeps its own until ``finish_rebuilding``."""
-        self._entries.begin_rebuilding()
+        super().begin_rebuilding()
         self._last = self._at(-1)
-
-    def finish_rebuilding(self) -> None:
-        """Write the entries appended since ``begin_rebuilding`` in place of the file's."""
-        self._entries.finish_rebuilding()
-
-    def flush(self) -> None:
-        """Write the entries that are not in the file yet."""
-        self._entries.flush()
-
-    def sync(self) -> None:
-        """Return once the entries in the file are on the device."""
-        self._entries.sync()
-
-    def rename(self, target: Path) -> None:
-        """Rename the file, and go on with it under its new name."""
-        self._entries.rename(target)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._entries.close()
 
     def _at(self, slot: int) -> TimestampOffset:
         if slot < 0:
