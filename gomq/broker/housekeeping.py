@@ -11,6 +11,7 @@ broker, which takes no more messages.
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 import anyio
@@ -79,15 +80,20 @@ class Housekeeping:
 
     async def enforce_retention(self) -> None:
         """Let go of what has expired."""
-        await self._attempt("retention", self._enforce_retention)
+        await self._attempt("retention", partial(self._enforce_retention, self._topics.logs()))
 
     async def compact(self) -> None:
         """Compact logs as long as there is one that needs it; then unlink what is due."""
         tried: set[Log] = set()
-        while (log := await to_thread.run_sync(self._most_due, tried, limiter=self._compacting)) is not None:
+        while True:
+            logs = [log for log in self._topics.logs() if log not in tried]
+            log = await to_thread.run_sync(self._most_due, logs, limiter=self._compacting)
+            if log is None:
+                break
             tried.add(log)
+            upto = self._topics.visible_upto(log)
             try:
-                done = await to_thread.run_sync(self._compact, log, limiter=self._compacting)
+                done = await to_thread.run_sync(self._compact, log, upto, limiter=self._compacting)
             except CompactionStoppedError:
                 return
             except (OSError, StorageError) as error:
@@ -104,20 +110,17 @@ class Housekeeping:
         for failed in await to_thread.run_sync(self._upkeep.remove_due, limiter=self._disk):
             self._complain("removal", failed)
 
-    def _most_due(self, tried: set[Log]) -> Log | None:
-        logs = [log for log in self._topics.logs() if log not in tried and not log.is_closed]
+    def _most_due(self, logs: list[Log]) -> Log | None:
         try:
-            return self._cleaner.most_due(logs, now_ms=_now_ms())
+            return self._cleaner.most_due([log for log in logs if not log.is_closed], now_ms=_now_ms())
         except (OSError, StorageError):
             return None  # a log is just being deleted
 
-    def _compact(self, log: Log) -> Compacted | None:
-        upto = self._topics.visible_upto(log)
+    def _compact(self, log: Log, upto: int) -> Compacted | None:
         return self._cleaner.compact(log, now_ms=_now_ms(), upto=upto, should_stop=self._stopping.is_set)
 
-    def _enforce_retention(self) -> None:
+    def _enforce_retention(self, logs: list[Log]) -> None:
         now_ms = _now_ms()
-        logs = self._topics.logs()
         for result in self._upkeep.enforce_retention(logs, now_ms=now_ms):
             if isinstance(result, Removed):
                 _log.info(
@@ -149,7 +152,10 @@ class Housekeeping:
 async def _every(seconds: float, action: Callable[[], Awaitable[None]]) -> None:
     while True:
         await anyio.sleep(seconds)
-        await action()
+        try:
+            await action()
+        except Exception:  # noqa: BLE001 - a fault of ours must not keep the broker from serving
+            _log.exception("housekeeping.fault", action=action.__name__)
 
 
 def _checkpoint(logs: Sequence[Log]) -> list[Failed]:
