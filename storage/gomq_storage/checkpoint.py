@@ -209,7 +209,7 @@ class Checkpoints:
             return
         file = self._files.open(self._marker)
         try:
-            content = file.read(0, MAX_FILE_BYTES + 1)
+            content = file.read(0, min(file.size(), MAX_FILE_BYTES + 1))
             file.truncate(0)
             file.sync()
         finally:

@@ -17,7 +17,6 @@ from typing import Final
 from gomq_storage.batch import LENGTH_OVERHEAD, NO_PRODUCER_ID, BatchHeader, Buffer, check_batch
 from gomq_storage.checkpoint import Checkpoints, CleanEnd
 from gomq_storage.config import LogConfig
-from gomq_storage.epochs import EpochStart
 from gomq_storage.errors import (
     BatchTooLargeError,
     LogOfflineError,
@@ -78,12 +77,11 @@ class Log(SegmentedLog):
         self._room: Room | None = None
         self._failure: str | None = None
         self._synced_name: int | None = None  # base offset of the newest segment whose name is on the device
-        self._saved_epochs: tuple[EpochStart, ...] | None = None
+        self._saved_epochs = recovered.saved_epochs
         point = min(checkpoint.recovery_point, self._end.segment_base_offset)
         self._synced = LogPosition(point, point, 0)
         if self.recovery.was_clean:
             self._synced, self._synced_name = self._end, self._end.segment_base_offset
-            self._saved_epochs = self.epochs.entries
 
     @classmethod
     def open(
@@ -122,7 +120,19 @@ class Log(SegmentedLog):
             is_promised=is_promised,
             on_progress=on_progress,
         )
-        return cls(directory, recovered, config, files, known, name)
+        log = cls(directory, recovered, config, files, known, name)
+        try:
+            log._lower_recovery_point()
+        except OSError:
+            log.abandon()
+            raise
+        return log
+
+    def _lower_recovery_point(self) -> None:
+        """See that nothing that is appended where damage was cut off passes for checked."""
+        if self._checkpoints.of(self.name).recovery_point > self.log_end:
+            self._checkpoints.set_recovery_point(self.name, self.log_end)
+            self._checkpoints.save_recovery_points()
 
     @property
     def is_synced(self) -> bool:
@@ -217,7 +227,7 @@ class Log(SegmentedLog):
 
         Raises:
             LogOfflineError: the sync failed.
-            OSError: the files could not be made; the next append tries again.
+            OSError: the epochs could not be written down, or the files made; the next append tries again.
         """
         with self._changing:
             active = self._segments[-1]
@@ -227,8 +237,8 @@ class Log(SegmentedLog):
                 self.flush()
             active.seal()
             active.is_checked = True
-            with suppress(OSError):  # what is in neither is worked out from the batches
-                self._save_epochs()
+            self._save_epochs()  # where in a sealed segment one begins nobody looks
+            with suppress(OSError):  # what is not in it is worked out from the batches
                 write_snapshot(self.files, self.directory, self.producers)
             self._rolling = True  # once the new files may be there, nothing can go into the old segment
             segment = Segment.open(self.files, self.directory, self._end.offset, create=True)
@@ -331,8 +341,11 @@ class Log(SegmentedLog):
 
         Raises:
             OffsetOutOfRangeError: the log ends before it.
+            LogOfflineError: a sync failed, now or before.
             OSError: it could not be written down; after a crash the records may be back.
         """
+        if self._synced.offset < offset <= self.log_end:
+            self.flush()  # or the power leaves a log that ends before its start
         self.advance_start(offset)
         self._checkpoints.save_log_starts()
         return self._log_start
@@ -340,12 +353,13 @@ class Log(SegmentedLog):
     def truncate(self, offset: int) -> None:
         """Cut off the records from an offset on, and the whole batch that one is in. Kafka: ``truncateTo``.
 
-        1. Write down a recovery point that is not behind what stays.  2. Remove the segments behind it, the newest
-        first, each for good before the next.  3. Cut the one it is in.  4. Forget producers and epochs that came later.
+        1. Write down a recovery point and a log start that are not behind what stays.  2. Remove the segments behind
+        it, the newest first, each for good before the next.  3. Cut the one it is in.  4. Forget producers and epochs
+        that came later.
 
         Raises:
             OffsetOutOfRangeError: the log does not hold the offset, nor ends there.
-            OSError: it was not cut, or not far enough.
+            OSError: it was not cut; or not far enough, and takes no more appends.
         """
         with self._changing, self._syncing:
             if not self._log_start <= offset <= self.log_end:
@@ -359,8 +373,20 @@ class Log(SegmentedLog):
         last = self._segments[kept - 1]
         found = last.find(offset)
         position, end = (found[0].position, found[0].offset) if found is not None else (last.size, offset)
-        self._checkpoints.set_recovery_point(self.name, min(end, self._checkpoints.of(self.name).recovery_point))
-        self._checkpoints.save_recovery_points()
+        checkpoints = self._checkpoints
+        checkpoints.set_recovery_point(self.name, min(end, checkpoints.of(self.name).recovery_point))
+        checkpoints.save_recovery_points()
+        if end < self._log_start:  # it is in the batch that goes
+            checkpoints.set_log_start(self.name, end)
+            checkpoints.save_log_starts()
+        try:
+            self._cut_files(kept, position, end)
+        except OSError as error:
+            self.fail(f"cutting failed: {error.strerror}")  # what is known of producers is of what was cut
+            raise
+
+    def _cut_files(self, kept: int, position: int, end: int) -> None:
+        last = self._segments[kept - 1]
         for segment in reversed(self._segments[kept:]):
             segment.remove(self.files)
             self.files.sync_directory(self.directory)
@@ -372,9 +398,11 @@ class Log(SegmentedLog):
         self._room = None
         self._end = LogPosition(end, last.base_offset, position)
         self._synced = min(self._synced, self._end)
+        self._log_start = min(self._log_start, end)
         self.epochs.cut_end(end)
         later = [each for each in snapshot_offsets(self.files, self.directory) if each > end]
         remove_snapshots(self.files, self.directory, later)
+        self.files.sync_directory(self.directory)  # or the power brings them back, and the log has grown again
         self.producers = recover_producers(
             self.files, self.directory, self._segments, log_start=self._log_start, log_end=end
         )

@@ -7,7 +7,7 @@ Entries ascend in both; there is about one for every ``index.interval.bytes`` of
 an entry points at is checked when it is used, and the file can be rebuilt from the log at any time.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -49,6 +49,10 @@ class OffsetIndex(SegmentIndex):
             return last
         relative = offset - self._base_offset
         return self._at(self._entries.count_upto(relative) - 1)
+
+    def before(self, position: int) -> OffsetPosition:
+        """Find the last entry at or in front of a position in the log file, or the segment's start."""
+        return self._at(bisect_right(self._entries, position, key=lambda entry: entry[1]) - 1)
 
     def cut(self, offset: int) -> None:
         """Drop the entries of an offset and of those behind it; the next is appended behind the rest."""

@@ -5,7 +5,7 @@ rest. One is written when a segment is begun and when the log is closed; it goes
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,8 @@ from gomq_storage.record import decode_batch
 from gomq_storage.segment import Segment
 
 _MAX_SNAPSHOT_BYTES: Final = 64 << 20
+_RECALLED_BYTES: Final = 128 << 10
+"""How much of the log in front of a snapshot is looked at for the batches that it does not tell of."""
 _VERSION_AND_COORDINATOR_EPOCH: Final = struct.Struct(">hi")
 
 
@@ -30,10 +32,14 @@ def recover_producers(
     producers = _newest_snapshot(files, directory, log_end)
     if producers is None:
         producers = Producers(end=log_start)
+    told = producers.end
     if producers.end < log_end:
         for segment in segments:
             _replay(segment, producers)
     producers.end = log_end
+    if len(producers):
+        with suppress(CorruptBatchError):
+            producers.recall(_headers_before(told, segments))
     return producers
 
 
@@ -72,6 +78,17 @@ def _newest_snapshot(files: Files, directory: Path, log_end: int) -> Producers |
             with suppress(CorruptFileError):
                 return decode_snapshot(read_whole(files, path, max_bytes=_MAX_SNAPSHOT_BYTES), end=offset)
     return None
+
+
+def _headers_before(offset: int, segments: Sequence[Segment]) -> Iterator[BatchHeader]:
+    """Yield the headers of the batches right in front of an offset, from one or two segments."""
+    for segment in [segment for segment in segments if segment.base_offset < offset][-2:]:
+        found = segment.find(offset)
+        end = found[0].position if found is not None else segment.size
+        for _, header in segment.headers(segment.offset_index.before(max(end - _RECALLED_BYTES, 0)).position):
+            if header.base_offset >= offset:
+                break
+            yield header
 
 
 def _replay(segment: Segment, producers: Producers) -> None:

@@ -172,6 +172,29 @@ class Producers:
         state.expected = (last_sequence + 1) & MAX_SEQUENCE
         state.last_timestamp = timestamp
 
+    def recall(self, headers: Iterable[BatchHeader]) -> None:
+        """Learn again of batches that a snapshot does not tell of, but its last one of each producer.
+
+        Kafka does without: there a producer that sends again what was on its way when the broker stopped may hear
+        that it is out of order.
+
+        Args:
+            headers: of batches in the log, in its order; those that are known already are passed over.
+        """
+        earlier: dict[int, list[AppendedBatch]] = {}
+        for header in headers:
+            state = self._states.get(header.producer_id, _UNKNOWN)
+            if not state.batches or header.producer_epoch != state.epoch or header.base_sequence < 0:
+                continue
+            if header.last_offset < state.batches[0].base_offset:
+                last_sequence = (header.base_sequence + header.last_offset_delta) & MAX_SEQUENCE
+                numbers = (header.max_timestamp, header.base_sequence, last_sequence)
+                batch = AppendedBatch(header.base_offset, header.last_offset, *numbers)
+                earlier.setdefault(header.producer_id, []).append(batch)
+        for producer_id, batches in earlier.items():
+            state = self._states[producer_id]
+            state.batches = deque((*batches, *state.batches), maxlen=REMEMBERED_BATCHES)
+
     def active(self) -> list[ActiveProducer]:
         """List the producers that are known; a copy."""
         return [_active(producer_id, state) for producer_id, state in self._states.items()]

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from gomq_storage.batch import NO_LEADER_EPOCH, BatchHeader
 from gomq_storage.checkpoint import LogCheckpoint
 from gomq_storage.config import LogConfig
-from gomq_storage.epochs import LeaderEpochs
+from gomq_storage.epochs import EpochStart, LeaderEpochs
 from gomq_storage.errors import CorruptBatchError, CorruptFileError, DamagedLogError
 from gomq_storage.files import Files, read_whole
 from gomq_storage.layout import (
@@ -76,6 +76,8 @@ class Recovered(NamedTuple):
     log_end: int
     producers: Producers
     epochs: LeaderEpochs
+    saved_epochs: tuple[EpochStart, ...] | None
+    """What their file has; None where it must be written anew."""
     report: RecoveryReport
 
 
@@ -118,7 +120,9 @@ class _Recovery:
         self.is_promised = True
         self.on_progress: Callable[[int, int], None] | None = None
         self.may_have_gaps = config.is_compacted or checkpoint.first_dirty is not None
-        self.epochs = _read_epochs(files, directory)
+        saved = _read_epochs(files, directory)
+        self.saved_epochs = saved.entries if saved is not None else None
+        self.epochs = saved or LeaderEpochs()
         self.is_clean = False
         self.scanned = self.cut = self.rebuilt = self.removed = 0
         self.kept_aside: Path | None = None
@@ -132,15 +136,17 @@ class _Recovery:
             doomed = [first for first, second in pairwise(segments) if second.base_offset <= log_start]
             kept = segments[len(doomed) :]
             for segment, following in pairwise(kept):
-                self._check_sealed(segment, following.base_offset)
+                self._check_sealed(segment, following)
             self._remove_leftovers(doomed, kept, log_end)
             self._learn_last_epoch(kept)
             producers = recover_producers(self.files, self.directory, kept, log_start=log_start, log_end=log_end)
-        except BaseException:
+        except BaseException as error:
             for segment in segments:
                 segment.close()
+            if isinstance(error, CorruptBatchError):  # its header, on the way to what producers wrote
+                raise DamagedLogError(error.path or self.directory, error.position, error.reason) from error
             raise
-        self.epochs.cut_end(log_end)
+        self.epochs.cut_end(log_end + 1)  # one that begins at the end stays: clients have been told of it
         self.epochs.cut_start(log_start)
         report = RecoveryReport(
             was_clean=self.is_clean,
@@ -151,7 +157,7 @@ class _Recovery:
             finished_swaps=swaps.finished,
             removed_files=self.removed + swaps.removed,
         )
-        return Recovered(tuple(kept), log_start, log_end, producers, self.epochs, report)
+        return Recovered(tuple(kept), log_start, log_end, producers, self.epochs, self.saved_epochs, report)
 
     def _open_segments(self) -> list[Segment]:
         sizes = self.files.sizes(self.directory)
@@ -178,7 +184,7 @@ class _Recovery:
         if start is not None:
             self.scanned = size - start
             log_end = self._scan_tail(segment, start)
-            if is_sound(segment, log_end, self.config, may_have_gaps=False):
+            if self._resume_indexes(segment) and is_sound(segment, log_end, self.config, may_have_gaps=False):
                 return log_end
         self.rebuilt += clean is not None or start is not None
         self.scanned = size
@@ -218,10 +224,27 @@ class _Recovery:
         scan = SegmentScan(segment, start=start, expected=point, leader_epoch=epoch, may_have_gaps=False)
         scan.run(self._note_epoch, progress=self._progress(size - start))
         self._cut_torn_tail(segment, scan)
-        segment.cut_indexes(point)
-        for position, header in segment.headers(start):
-            segment.note(header, position, config=self.config)
         return scan.next_offset
+
+    def _resume_indexes(self, segment: Segment) -> bool:
+        """Keep what the indexes say of what is before the recovery point, if it is so, and go on from there."""
+        segment.cut_indexes(self.checkpoint.recovery_point)
+        largest, last = segment.largest, segment.offset_index.last
+        try:
+            largest_at = segment.position_of(largest)
+            if largest_at is None:
+                return False
+            for position, header in segment.headers(largest_at):
+                if position > last.position or not len(segment.offset_index):
+                    break
+                if header.max_timestamp > largest.timestamp:
+                    return False  # each entry of the one index was to be told to the other
+        except CorruptBatchError:
+            return False
+        # From the last entry on: what is between it and the recovery point may have brought the largest timestamp.
+        for position, header in segment.headers(last.position):
+            segment.note(header, position, config=self.config)
+        return True
 
     def _scan_whole(self, segment: Segment) -> int:
         """Check the whole segment and write its indexes anew."""
@@ -260,11 +283,12 @@ class _Recovery:
             raise DamagedLogError(last.path, last.size, reason)
         return log_start
 
-    def _check_sealed(self, segment: Segment, following: int) -> None:
-        if following <= self.checkpoint.recovery_point:
+    def _check_sealed(self, segment: Segment, following: Segment) -> None:
+        end = following.base_offset
+        if end <= self.checkpoint.recovery_point and following.size:  # else it is needed for the last leader epoch
             return
-        if not is_sound(segment, following, self.config, may_have_gaps=self.may_have_gaps):
-            rebuild_indexes(segment, following, self.config, may_have_gaps=self.may_have_gaps)
+        if not is_sound(segment, end, self.config, may_have_gaps=self.may_have_gaps):
+            rebuild_indexes(segment, end, self.config, may_have_gaps=self.may_have_gaps)
             self.rebuilt += 1
         segment.is_checked = True
 
@@ -274,11 +298,14 @@ class _Recovery:
             segment.remove(self.files)
             self.removed += 1
         bases = {segment.base_offset for segment in kept}
+        removed = self.removed
         for name in self.files.names(self.directory):
             parsed, snapshot = parse_segment_file_name(name), parse_snapshot_file_name(name)
             if (parsed is not None and parsed[0] not in bases) or (snapshot is not None and snapshot > log_end):
                 self.files.remove(self.directory / name)
                 self.removed += 1
+        if self.removed > removed:  # a snapshot must not be back once the log has reached its offset
+            self.files.sync_directory(self.directory)
 
     def _learn_last_epoch(self, segments: list[Segment]) -> None:
         """See that no older leader epoch is given to what is appended, whatever became of the epochs' own file."""
@@ -289,8 +316,10 @@ class _Recovery:
                 return
 
     def _note_epoch(self, header: BatchHeader, _: int) -> None:
-        if header.leader_epoch > self.epochs.latest:
-            self.epochs.assign(header.leader_epoch, header.base_offset)
+        # What is on file of later offsets may be of batches that were cut off since; the batches know better.
+        epoch = header.leader_epoch
+        if epoch > NO_LEADER_EPOCH and epoch != self.epochs.at(header.base_offset):
+            self.epochs.assign(epoch, header.base_offset)
 
     def _progress(self, total: int) -> Callable[[int], None] | None:
         report, done = self.on_progress, 0
@@ -305,11 +334,11 @@ class _Recovery:
         return progress
 
 
-def _read_epochs(files: Files, directory: Path) -> LeaderEpochs:
-    """Read the leader epochs; where their file is missing or damaged, what the batches tell must do."""
+def _read_epochs(files: Files, directory: Path) -> LeaderEpochs | None:
+    """Read the leader epochs; None where their file is missing or damaged: what the batches tell must do."""
     with suppress(CorruptFileError, FileNotFoundError):
         return LeaderEpochs.decode(read_whole(files, directory / LEADER_EPOCH_FILE_NAME, max_bytes=_MAX_EPOCHS_BYTES))
-    return LeaderEpochs()
+    return None
 
 
 def _keep_aside(files: Files, segment: Segment, position: int) -> Path | None:

@@ -67,7 +67,7 @@ class Segment:
         self._log = log
         self._largest: TimestampOffset | None = None
         self._first_timestamp: int | None = None
-        self._bytes_since_index_entry: int | None = None
+        self._bytes_since_index_entry = 0  # known when ``_largest`` is
 
     @classmethod
     def open(
@@ -140,6 +140,8 @@ class Segment:
             LogOfflineError: it could not be cut off.
         """
         position = self.size
+        if self._largest is None:
+            self._read_index_ends(position)  # it may fail, so before anything is written
         body = memoryview(batch)[STAMP_SIZE : LENGTH_OVERHEAD + header.length]
         try:
             self._log.write(position, (stamp(header, base_offset=base_offset, leader_epoch=leader_epoch), body))
@@ -161,12 +163,10 @@ class Segment:
             self._first_timestamp = timestamp
         largest = self._largest
         if largest is None:
-            largest = self._largest = self.largest
+            largest = self._read_index_ends(position)
         if timestamp > largest.timestamp:
             largest = self._largest = TimestampOffset(timestamp, header.last_offset)
         since = self._bytes_since_index_entry
-        if since is None:
-            since = position - self.offset_index.last.position
         if since > config.index_interval_bytes:
             with suppress(OSError):  # the entries are kept, and written with the next ones
                 self.offset_index.append(header.last_offset, position)
@@ -174,6 +174,11 @@ class Segment:
             since = 0
         self._bytes_since_index_entry = since + size
         self.size = position + size
+
+    def _read_index_ends(self, position: int) -> TimestampOffset:
+        self._bytes_since_index_entry = position - self.offset_index.last.position
+        self._largest = self.time_index.last
+        return self._largest
 
     def seal(self) -> None:
         """Complete the indexes: the segment takes no more batches, or its log is being closed."""
@@ -275,7 +280,7 @@ class Segment:
         """Drop from the indexes what they say of an offset and of those behind it, so that ``note`` can go on there."""
         self.offset_index.cut(offset)
         self.time_index.cut(offset)
-        self._largest = self._bytes_since_index_entry = None
+        self._largest = None
 
     def begin_rebuilding(self) -> None:
         """Forget the batches and what the indexes hold, so that ``note`` can take account of them anew.

@@ -128,7 +128,8 @@ def is_sound(segment: Segment, following: int, config: LogConfig, *, may_have_ga
         if largest_at is None:
             return False
         for position, header in segment.headers(min(last.position, largest_at)):
-            aligned |= position == last.position and header.base_offset <= last.offset
+            # Without entries the last one is the segment's start, in front of a first batch that compaction moved back.
+            aligned |= position == last.position and (header.base_offset <= last.offset or position == 0)
             if position - last.position > config.index_interval_bytes:
                 return False
             if header.max_timestamp > segment.largest.timestamp:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gomq_storage.checkpoint import Checkpoints, LogCheckpoint
 from gomq_storage.config import LogConfig
 from gomq_storage.directory import DirectoryIdentity, LogDirectory, encode_uuid
 from gomq_storage.errors import DirectoryUnusableError, StorageError
@@ -147,15 +148,21 @@ def test_a_new_log_is_a_folder_with_the_topics_id_and_opens_again(tmp_path: Path
     directory.close()
 
 
-def test_creating_a_log_that_is_there_opens_it(tmp_path: Path):
+def test_a_folder_that_has_the_name_of_a_new_log_is_put_aside_with_all_that_was_known_of_it(tmp_path: Path):
     directory = LogDirectory.open(tmp_path)
     log = directory.create_log(ORDERS, topic_id=TOPIC_ID, config=CONFIG)
     log.append(numbered(0))
+    log.delete_records(2)
     log.close()
 
     again = directory.create_log(ORDERS, topic_id=TOPIC_ID, config=CONFIG)
 
-    assert values_in(again) == values_of(numbered(0))
+    assert (again.log_start, again.log_end) == (0, 0)
+    assert directory.checkpoints.of(ORDERS) == LogCheckpoint()
+    (stray,) = (path for path in tmp_path.iterdir() if path.name.endswith("-stray"))
+    assert (stray / "00000000000000000000.log").stat().st_size == len(numbered(0))
+    assert directory.left_behind == [f"{stray} was orders-0, which no topic spoke of"]
+    assert list(directory.partitions()) == [ORDERS]
     again.close()
     directory.close()
 
@@ -164,22 +171,17 @@ class SyncFailsFiles(OsFiles):
     """A file system on which no log can be synced; remembers what it opened."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.opened: list[OsFile] = []
 
     def open(self, path: Path, *, create: bool = False) -> OsFile:
         """Open a file whose sync fails if it is a log."""
-        file = UnsyncableFile.of(path, super().open(path, create=create)) if path.suffix == ".log" else None
-        self.opened.append(file or super().open(path, create=create))
+        file = super().open(path, create=create)
+        self.opened.append(UnsyncableFile(path) if path.suffix == ".log" else file)
         return self.opened[-1]
 
 
 class UnsyncableFile(OsFile):
-    @classmethod
-    def of(cls, path: Path, file: OsFile) -> "UnsyncableFile":
-        descriptor = file.duplicate_descriptor()
-        file.close()
-        return cls(path, descriptor)
-
     def sync(self) -> None:
         raise OSError(5, "Input/output error")
 
@@ -221,11 +223,12 @@ def test_a_removed_log_is_gone_with_everything_in_it(tmp_path: Path):
     directory = LogDirectory.open(tmp_path)
     for partition in (ORDERS, TopicPartition("x" * 249, 5)):
         directory.create_log(partition, topic_id=TOPIC_ID, config=CONFIG).close()
-        (tmp_path / str(partition) / "00000000000000000000.log.torn").write_bytes(b"x")
+        (tmp_path / str(partition) / "00000000000000000000.log.torn-0").write_bytes(b"x")
         directory.remove_log(partition)
         directory.remove_log(partition)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "meta.properties"]
+    assert not [path.name for path in tmp_path.iterdir() if path.is_dir()]
+    assert directory.checkpoints.of(ORDERS) == LogCheckpoint()
     directory.close()
 
 
@@ -267,7 +270,9 @@ def test_a_partition_that_was_put_elsewhere_by_a_link_is_removed_there(tmp_path:
 def test_a_log_that_was_made_survives_the_power_and_one_that_was_removed_stays_away():
     files = MemoryFiles()
     identity = DirectoryIdentity(cluster_id="A" * 22, node_id=1)
-    directory = LogDirectory(files.root, lock=os.open(os.devnull, os.O_RDWR), identity=identity, files=files)
+    checkpoints = Checkpoints.take(files, files.root)
+    lock = os.open(os.devnull, os.O_RDWR)
+    directory = LogDirectory(files.root, lock=lock, identity=identity, checkpoints=checkpoints, files=files)
     directory.create_log(ORDERS, topic_id=TOPIC_ID, config=CONFIG).close()
     for seed in range(20):
         crashed = files.crash(seed)
@@ -282,11 +287,10 @@ def test_a_log_that_was_made_survives_the_power_and_one_that_was_removed_stays_a
 
 def test_what_somebody_put_into_a_removed_partition_is_left_and_keeps_nobody_from_opening(tmp_path: Path):
     directory = LogDirectory.open(tmp_path / "data")
-    partition = TopicPartition("orders", 0)
-    directory.create_log(partition, topic_id=uuid.uuid4(), config=LogConfig()).close()
+    directory.create_log(ORDERS, topic_id=TOPIC_ID, config=CONFIG).close()
     (tmp_path / "data" / "orders-0" / "backup").mkdir()
 
-    directory.remove_log(partition)
+    directory.remove_log(ORDERS)
     directory.close()
 
     assert list(directory.partitions()) == []

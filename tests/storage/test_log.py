@@ -8,12 +8,13 @@ from hypothesis import given, settings, strategies as st
 from gomq_storage.batch import HEADER_SIZE, read_header, walk
 from gomq_storage.compression import Codec
 from gomq_storage.config import LogConfig
+from gomq_storage.epochs import EpochStart
 from gomq_storage.errors import BatchTooLargeError, CorruptBatchError, OffsetOutOfRangeError
 from gomq_storage.log import Log
 from gomq_storage.log_values import AppendResult, LogPosition
 from gomq_storage.offset_index import MAX_RELATIVE_OFFSET
 from gomq_storage.record import NewRecord, build_batch, encode_batch, encode_values
-from tests.support.log_batches import batch_of, numbered, values_in, values_of
+from tests.support.log_batches import batch_of, numbered, values_in, values_of, whole_batches
 from tests.support.memory_files import MemoryFiles
 from tests.support.small_log import SIZE, SMALL, filled, log_files, opened
 
@@ -28,7 +29,11 @@ def test_an_empty_log_starts_and_ends_at_nothing(tmp_path: Path):
     assert log.find_timestamp(0) is None
     assert log.largest_timestamp() is None
     log.close()
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".index", ".log", ".timeindex"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".kafka_cleanshutdown", "00000000000000000000.index", "00000000000000000000.log",
+        "00000000000000000000.snapshot", "00000000000000000000.timeindex",
+        "leader-epoch-checkpoint", "recovery-point-offset-checkpoint",
+    ]  # fmt: skip
 
 
 def test_a_log_on_a_real_disk_is_read_as_it_was_written(tmp_path: Path):
@@ -49,11 +54,26 @@ def test_a_log_on_a_real_disk_is_read_as_it_was_written(tmp_path: Path):
 def test_every_batch_gets_the_offsets_behind_the_last():
     _, log = filled(0)
 
-    assert [log.append(batch_of(*[b"v"] * count)) for count in (1, 3, 2)] == [(0, 0), (1, 3), (4, 5)]
+    landed = [log.append(batch_of(*[b"v"] * count)) for count in (1, 3, 2)]
+    assert landed == [AppendResult(0, 0), AppendResult(1, 3), AppendResult(4, 5)]
     assert log.append(numbered(0), leader_epoch=7) == AppendResult(6, 8)
     found = log.read(6, max_bytes=1)
     assert found is not None
     assert read_header(found.read()).leader_epoch == 7
+
+
+def test_a_leader_epoch_never_goes_back_and_stays_where_none_is_given():
+    _, log = filled(1)
+    log.append(numbered(1), leader_epoch=3)
+    log.append(numbered(2))
+
+    with pytest.raises(ValueError, match="leader epoch 2 behind 3"):
+        log.append(numbered(3), leader_epoch=2)
+
+    assert [header.leader_epoch for header, _ in whole_batches(log)] == [0, 3, 3]
+    log.begin_epoch(5)
+    log.begin_epoch(4)
+    assert (log.epochs.entries, log.log_end) == ((EpochStart(0, 0), EpochStart(3, 3), EpochStart(5, 9)), 9)
 
 
 def test_segments_are_named_by_their_first_offset_and_never_pass_their_size():

@@ -19,8 +19,10 @@ from tests.support.sound_log import (
     SIZE,
     SOUND,
     holding,
+    killed,
     opened,
     segment,
+    segments_of,
     stamped,
 )
 
@@ -60,7 +62,7 @@ def test_an_index_in_whatever_state_gives_the_same_reads_and_is_rebuilt(
     assert log.find_timestamp(NOW + 1000 * COUNT) is None
     assert log.largest_timestamp() == (NOW + 1000 * (COUNT - 1) + 2, 3 * COUNT - 1)
     log.close()
-    assert files.snapshot(files.root) == SOUND
+    assert segments_of(files) == SOUND
 
 
 @settings(deadline=None, max_examples=60)
@@ -87,11 +89,12 @@ def test_all_indexes_may_be_missing():
 def test_a_smaller_index_interval_is_brought_about_by_rebuilding():
     files = MemoryFiles()
     write_log(files.root, BATCHES, LogConfig(segment_bytes=6 * SIZE, index_interval_bytes=10**9), files=files)
+    files = killed(files)
     log = opened(files)
     log.close()
 
     assert log.recovery == RecoveryReport(rebuilt_segments=2)
-    assert files.snapshot(files.root) == SOUND
+    assert segments_of(files) == SOUND
 
 
 def test_records_without_timestamps_need_no_time_index():

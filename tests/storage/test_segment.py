@@ -12,6 +12,7 @@ from gomq_storage.config import LogConfig
 from gomq_storage.errors import CorruptBatchError, LogOfflineError
 from gomq_storage.record import NewRecord, encode_batch
 from gomq_storage.segment import Segment
+from gomq_storage.segment_scan import is_sound, rebuild_indexes
 from gomq_storage.time_index import TimestampOffset
 from tests.support.log_batches import NOW, batch_of
 from tests.support.memory_files import MemoryFiles
@@ -50,6 +51,7 @@ def test_an_index_has_an_entry_once_more_than_the_interval_has_been_written():
     files, segment = filled(40)
     size = len(batch_of(b"a", b"b"))
     every = 300 // size + 1
+    segment.flush_indexes()
 
     entries = list(offset_index.ENTRY.iter_unpack(files.content(files.root / FILES[1])))
     times = list(time_index.ENTRY.iter_unpack(files.content(files.root / FILES[2])))
@@ -107,10 +109,12 @@ def test_with_any_bytes_in_the_indexes_offsets_and_times_are_found_all_the_same(
     files.put(files.root / FILES[1], offsets)
     files.put(files.root / FILES[2], times)
     segment = Segment.open(files, files.root, BASE)
-    segment.largest = sound.largest  # which recovery sees to
 
     for number in (0, 7, 8, 20, 39):
         assert segment.find(BASE + 2 * number) == sound.find(BASE + 2 * number)
+    if not is_sound(segment, BASE + 80, SPARSE, may_have_gaps=False):  # which a log sees to
+        rebuild_indexes(segment, BASE + 80, SPARSE, may_have_gaps=False)
+    for number in (0, 7, 8, 20, 39):
         assert segment.find_timestamp(NOW + 10 * number) == (NOW + 10 * number, BASE + 2 * number)
     assert segment.find(BASE + 80) is None
 
@@ -228,7 +232,7 @@ def test_a_failed_write_that_cannot_be_undone_says_that_the_log_is_offline():
         segment.append(batch_of(b"b"), check_batch(batch_of(b"b")), base_offset=110, leader_epoch=0, config=SPARSE)
 
 
-def test_an_index_that_cannot_be_written_costs_an_entry_and_no_batch():
+def test_an_index_that_cannot_be_written_costs_no_batch_and_is_written_later():
     files = MemoryFiles()
     segment = new_segment(files)
     files.fail_when(
@@ -237,24 +241,14 @@ def test_an_index_that_cannot_be_written_costs_an_entry_and_no_batch():
     fill(segment, [batch_of(b"a", b"b", timestamp=NOW + 10 * number) for number in range(20)])
     segment.seal()
 
-    assert (len(segment.offset_index), len(segment.time_index)) == (0, 0)
     assert segment.largest == (NOW + 191, BASE + 39)
     assert segment.find_timestamp(NOW + 100) == (NOW + 100, BASE + 20)
     files.fail_when(None)
     header = check_batch(batch_of(b"a"))
     segment.append(batch_of(b"a"), header, base_offset=BASE + 40, leader_epoch=0, config=SPARSE)
+    segment.seal()
 
-    assert segment.offset_index.last == (BASE + 40, 20 * len(batch_of(b"a", b"b")))
-
-
-def test_a_leader_epoch_never_goes_back():
-    segment = new_segment(MemoryFiles())
-    header = check_batch(batch_of(b"a"))
-    for number, epoch in enumerate((0, 3, 3)):
-        segment.append(batch_of(b"a"), header, base_offset=BASE + number, leader_epoch=epoch, config=SPARSE)
-
-    with pytest.raises(ValueError, match="leader epoch 2 behind 3"):
-        segment.append(batch_of(b"a"), header, base_offset=BASE + 3, leader_epoch=2, config=SPARSE)
+    assert is_sound(Segment.open(files, files.root, BASE), BASE + 41, SPARSE, may_have_gaps=False)
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -271,7 +265,7 @@ def test_a_segment_that_cannot_be_opened_leaves_no_file_open(failing: int):
     files.fail_call(files.calls + failing, error=errno.EMFILE)
 
     with pytest.raises(OSError, match="Too many open files"):
-        Segment.open(files, files.root, BASE)
+        Segment.open(files, files.root, BASE, create=True)
 
     assert len(opened) == failing
     for file in opened:

@@ -8,7 +8,7 @@ from gomq_storage.compression import Codec
 from gomq_storage.config import LogConfig
 from gomq_storage.files import Files
 from gomq_storage.log import Log
-from gomq_storage.record import NewRecord, Record, decode_batch, encode_batch
+from gomq_storage.record import NewRecord, Record, build_batch, decode_batch, encode_batch, encode_records
 
 NOW = 1_700_000_000_000
 
@@ -25,6 +25,23 @@ def numbered(number: int, *, records: int = 3, size: int = 20, codec: Codec = Co
     """Make the batch of that number: its values say which it is, its timestamps ascend with it."""
     values = [f"{number}/{record}".encode().ljust(size, b".") for record in range(records)]
     return batch_of(*values, timestamp=NOW + 1000 * number, codec=codec)
+
+
+def produced(
+    records: list[tuple[int, bytes]], *, producer_id: int, sequence: int, epoch: int = 0, codec: Codec = Codec.NONE
+) -> bytes:
+    """Make a batch of timestamps and values as an idempotent producer sends it."""
+    new = [NewRecord(value, timestamp=timestamp) for timestamp, value in records]
+    return build_batch(
+        encode_records(new, base_timestamp=records[0][0]),
+        record_count=len(records),
+        base_timestamp=records[0][0],
+        max_timestamp=max(timestamp for timestamp, _ in records),
+        codec=codec,
+        producer_id=producer_id,
+        producer_epoch=epoch,
+        base_sequence=sequence,
+    )
 
 
 def write_log(directory: Path, batches: list[bytes], config: LogConfig, *, files: Files | None = None) -> None:
