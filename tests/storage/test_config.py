@@ -22,12 +22,19 @@ def test_the_limits_of_a_segments_size_are_allowed(size: int):
     ("name", "value"),
     [
         ("segment_bytes", MIN_SEGMENT_BYTES - 1), ("segment_bytes", MAX_SEGMENT_BYTES + 1), ("segment_bytes", -1),
-        ("index_interval_bytes", -1), ("max_message_bytes", -1),
+        ("index_interval_bytes", -1), ("max_message_bytes", -1), ("segment_ms", 0), ("retention_ms", -1),
+        ("retention_bytes", -1), ("file_delete_delay_ms", -1), ("delete_retention_ms", -1),
+        ("min_compaction_lag_ms", -1), ("max_compaction_lag_ms", 0), ("min_cleanable_dirty_ratio", 2),
     ],
 )  # fmt: skip
 def test_what_is_beyond_them_is_refused_by_name_and_value(name: str, value: int):
     with pytest.raises(ValueError, match=rf"{name}.*{value}"):
-        LogConfig(**{name: value})
+        LogConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_longest_compaction_lag_is_not_shorter_than_the_shortest():
+    with pytest.raises(ValueError, match="max_compaction_lag_ms"):
+        LogConfig(min_compaction_lag_ms=10, max_compaction_lag_ms=9)
 
 
 def test_settings_cannot_be_changed_behind_a_logs_back():
