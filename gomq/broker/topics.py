@@ -215,11 +215,11 @@ class Topics:
         """Let a new leader epoch begin unless the last one ended in order."""
         known = self._metadata.values.get(_EPOCH_KEY)
         epoch = known["epoch"] if known is not None else -1
-        if known is None or not self._logs.is_clean:
+        logs = (partition.log for partition in self.all_partitions() if not partition.is_offline)
+        latest = max((log.epochs.latest for log in logs), default=-1)
+        if known is None or not self._logs.is_clean or latest > epoch:  # no batch takes a smaller one than its log has
             is_first = known is None and not self._by_name
-            epoch = 0 if is_first else max(epoch, 0) + 1
-            epochs = (partition.log.epochs.latest for partition in self.all_partitions() if not partition.is_offline)
-            epoch = max(epoch, *epochs, 0)
+            epoch = max(0 if is_first else max(epoch, 0) + 1, latest)
             self._metadata.put_now(_EPOCH_KEY, {"epoch": epoch})
         self.leader_epoch = epoch
         for partition in self.all_partitions():

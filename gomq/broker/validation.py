@@ -9,10 +9,11 @@ from kio.schema.errors import ErrorCode
 from gomq_storage.batch import HEADER_SIZE, NO_PRODUCER_ID, BatchHeader, Buffer, check_batch
 from gomq_storage.compression import Codec, may_be
 from gomq_storage.errors import CorruptBatchError, UnsupportedCodecError, UnsupportedMagicError
-from gomq_storage.record_keys import BatchKeys
+from gomq_storage.record_keys import BatchKeys, KeyColumns
 
 _ZSTD_SINCE_PRODUCE = 7
 _TELLING_BYTES = 8
+_RUN_RECORDS = 1024
 
 
 class RejectedBatchError(Exception):
@@ -57,15 +58,19 @@ def check_keys(records: Buffer, header: BatchHeader) -> None:
     """
     try:
         batch = BatchKeys(records, header)
-        columns = batch.take(header.record_count)
+        for first in range(0, header.record_count, _RUN_RECORDS):
+            _check_run(batch.take(_RUN_RECORDS), first)
     except CorruptBatchError as error:
         raise RejectedBatchError(ErrorCode.corrupt_message, error.reason) from error
+
+
+def _check_run(columns: KeyColumns, first: int) -> None:
     if None in columns.keys:
-        number = columns.keys.index(None)
+        number = first + columns.keys.index(None)
         raise RejectedBatchError(
             ErrorCode.invalid_record, f"record {number} has no key; the topic is compacted and needs one"
         )
-    if columns.offsets != list(range(header.base_offset, header.next_offset)):
+    if columns.offsets != list(range(first, first + len(columns.offsets))):  # a producer's base offset is 0
         raise RejectedBatchError(ErrorCode.invalid_record, "the records' offsets are not in a row")
 
 

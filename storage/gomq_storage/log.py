@@ -230,6 +230,7 @@ class Log(SegmentedLog):
             OSError: the epochs could not be written down, or the files made; the next append tries again.
         """
         with self._changing:
+            self._check_open()
             active = self._segments[-1]
             if active.size == 0:
                 return active
@@ -290,8 +291,10 @@ class Log(SegmentedLog):
         first = bisect_right(segments, point, key=base_offset_of) - 1
         for segment in segments[max(first, 0) :]:
             segment.sync_indexes()
-        self._save_epochs()
-        self._checkpoints.set_recovery_point(self.name, place.offset)
+        with self._syncing:  # neither is the log closed meanwhile, and its name another's, nor cut
+            self._check_open()
+            self._save_epochs()
+            self._checkpoints.set_recovery_point(self.name, min(place.offset, self._synced.offset))
         return place
 
     def _save_epochs(self) -> None:
@@ -305,6 +308,11 @@ class Log(SegmentedLog):
         with self._changing:
             if epoch > self.epochs.latest:
                 self.epochs.assign(epoch, self.log_end)
+
+    def _check_open(self) -> None:
+        """See that a log that is closed touches nothing: its folder and its name may be another's by now."""
+        if self.is_closed:
+            raise LogOfflineError(self.directory, "closed")
 
     def fail(self, reason: str) -> None:
         """Take no more appends."""
@@ -331,6 +339,7 @@ class Log(SegmentedLog):
                 raise OffsetOutOfRangeError(offset, log_start=self.log_start, log_end=self.log_end)
             if offset <= self._log_start:
                 return False
+            self._check_open()
             self._log_start = offset
             self.epochs.cut_start(offset)
             self._checkpoints.set_log_start(self.name, offset)
@@ -372,10 +381,15 @@ class Log(SegmentedLog):
         kept = max(bisect_right(self._segments, offset, key=base_offset_of), 1)
         last = self._segments[kept - 1]
         found = last.find(offset)
-        position, end = (found[0].position, found[0].offset) if found is not None else (last.size, offset)
+        position, end = (found[0].position, min(found[0].offset, offset)) if found is not None else (last.size, offset)
+        if position == 0:
+            end = last.base_offset  # nothing in the file would say that it ends behind that
         checkpoints = self._checkpoints
         checkpoints.set_recovery_point(self.name, min(end, checkpoints.of(self.name).recovery_point))
         checkpoints.save_recovery_points()
+        if (first_dirty := checkpoints.of(self.name).first_dirty) is not None and first_dirty > end:
+            checkpoints.set_first_dirty(self.name, end)  # or what takes its place passes for compacted
+            checkpoints.save_first_dirty()
         if end < self._log_start:  # it is in the batch that goes
             checkpoints.set_log_start(self.name, end)
             checkpoints.save_log_starts()
@@ -447,7 +461,7 @@ class Log(SegmentedLog):
     def abandon(self) -> None:
         """Let go of the files without syncing them."""
         self.is_closed = True  # a compaction that is under way sees it and stops
-        with self.maintaining, self._syncing:
+        with self.maintaining, self._changing, self._syncing:
             self._failure = self._failure or "closed"
             for segment in self._segments:
                 with suppress(OSError):

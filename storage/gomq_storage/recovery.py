@@ -221,7 +221,7 @@ class _Recovery:
         """Check what is behind the recovery point, where it is in this segment."""
         point, size = self.checkpoint.recovery_point, segment.size
         epoch = max((each.epoch for each in self.epochs.entries if each.start_offset < point), default=NO_LEADER_EPOCH)
-        scan = SegmentScan(segment, start=start, expected=point, leader_epoch=epoch, may_have_gaps=False)
+        scan = SegmentScan(segment, start=start, expected=point, leader_epoch=epoch, may_have_gaps=self.may_have_gaps)
         scan.run(self._note_epoch, progress=self._progress(size - start))
         self._cut_torn_tail(segment, scan)
         return scan.next_offset
@@ -249,7 +249,7 @@ class _Recovery:
     def _scan_whole(self, segment: Segment) -> int:
         """Check the whole segment and write its indexes anew."""
         size = segment.size
-        scan = SegmentScan(segment, start=0, expected=segment.base_offset, may_have_gaps=False)
+        scan = SegmentScan(segment, start=0, expected=segment.base_offset, may_have_gaps=self.may_have_gaps)
 
         def visit(header: BatchHeader, position: int) -> None:
             self._note_epoch(header, position)

@@ -110,7 +110,9 @@ class SegmentedLog:
         else:
             return None
         (_, position), first_size = found
-        end = upto.position if segment.base_offset == upto.segment_base_offset else segment.size
+        end = segment.size
+        if segment.base_offset == upto.segment_base_offset:
+            end = min(end, upto.position)  # compacted since, it is smaller
         if segment.base_offset > upto.segment_base_offset:
             return None
         wanted = max(max_bytes, first_size) if at_least_one_batch else max_bytes
@@ -154,7 +156,7 @@ class SegmentedLog:
             if segment.is_checked:
                 return
             if segment.damage is not None:
-                raise segment.damage
+                raise segment.damage.with_traceback(None)  # else each raise makes its traceback longer
             gaps = self.may_have_gaps
             if not is_sound(segment, following, self.config, may_have_gaps=gaps):
                 try:

@@ -112,11 +112,12 @@ class Upkeep:
     def _let_expire(self, log: Log, now_ms: int) -> bool:
         """Move a log's start to where its retention lets it; say whether segments may be removed."""
         config = log.config
+        log_end = log.log_end  # before the ages: what is appended meanwhile is young, and stays
         by_age = config.deletes and config.retention_ms is not None
         segments = log.checked_segments() if by_age else log.segments
         ages = [_age(segment, by_age=by_age) for segment in segments]
         found = expired_upto(
-            ages[:-1], ages[-1], config=config, now_ms=now_ms, log_start=log.log_start, log_end=log.log_end
+            ages[:-1], ages[-1], config=config, now_ms=now_ms, log_start=log.log_start, log_end=log_end
         )
         if found.roll_active:
             log.flush()  # so that rolling, which keeps appends waiting, has little left to sync
