@@ -28,6 +28,7 @@ from gomq_storage.log import Log
 from gomq_storage.upkeep import Failed, Removed, Upkeep
 
 _log = get_logger("gomq.broker")
+_MOST_COMPLAINTS: Final = 1000
 _AT_ONCE: Final = 16
 """Logs that are looked at in one trip to a thread."""
 
@@ -95,8 +96,11 @@ class Housekeeping:
             try:
                 done = await to_thread.run_sync(self._compact, log, upto, limiter=self._compacting)
             except CompactionStoppedError:
-                return
+                if self._stopping.is_set():
+                    return
+                continue  # the topic was deleted
             except (OSError, StorageError) as error:
+                self._fail(log, error)
                 self._complain("compaction", Failed(log.directory, error))
                 continue
             if done is not None:
@@ -141,10 +145,15 @@ class Housekeeping:
         except (OSError, StorageError) as error:
             self._complain(what, Failed(self._directory.path, error))
 
+    def _fail(self, log: Log, error: Exception) -> None:
+        """Let the broker take no more messages if it was a sync that failed, and not that the log was closed."""
+        if isinstance(error, LogOfflineError) and not log.is_closed:
+            self._topics.fail(error)
+
     def _complain(self, what: str, failed: Failed) -> None:
         """Log a failure, once for each log and reason: the work is tried again and again."""
         text = f"{what} {failed.directory} {failed.error}"
-        if text not in self._complained:
+        if text not in self._complained and len(self._complained) < _MOST_COMPLAINTS:
             self._complained.add(text)
             _log.error("housekeeping.failed", what=what, directory=str(failed.directory), error=str(failed.error))
 

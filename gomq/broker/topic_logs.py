@@ -120,7 +120,7 @@ class TopicLogs:
         """Remember and say what opening a log found."""
         report = log.recovery
         self.is_clean &= report.was_clean
-        if report != RecoveryReport():
+        if report != RecoveryReport() or report.missing_offsets:
             _log.warning(
                 "partition.recovered",
                 partition=str(name),
@@ -130,6 +130,7 @@ class TopicLogs:
                 finished_swaps=report.finished_swaps,
                 removed_files=report.removed_files,
                 scanned_bytes=report.scanned_bytes,
+                missing_offsets=report.missing_offsets,
             )
 
     def _report_left_behind(self) -> None:

@@ -158,6 +158,7 @@ class Cleaner:
     def _put_in_place(self, log: Log, new: Segment, old: Sequence[Segment], pace: Pace) -> None:
         try:
             pace(0)  # the last chance to stop
+            self._upkeep.expel(log, {segment.base_offset for segment in old})
             self._checkpoints.set_first_dirty(log.name, self._checkpoints.of(log.name).first_dirty or 0)
             self._checkpoints.save_first_dirty()  # so that gaps are expected, whatever the topic's policy will be
             replace(log.files, log.directory, new, old)

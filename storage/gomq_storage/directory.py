@@ -188,8 +188,8 @@ class LogDirectory:
             OSError: it could not be written down; the directory is closed all the same.
         """
         try:
+            self.save_checkpoints()
             if ends is not None:
-                self.save_checkpoints()
                 self.checkpoints.save_clean_shutdown(ends)
         finally:
             os.close(self._lock)

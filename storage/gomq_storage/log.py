@@ -174,11 +174,11 @@ class Log(SegmentedLog):
     def append_checked(self, batch: Buffer, header: BatchHeader, *, leader_epoch: int | None = None) -> AppendResult:
         """Append a batch that ``check_batch`` has passed; see ``append``."""
         config, size = self.config, LENGTH_OVERHEAD + header.length
-        if self._failure is not None:
-            raise LogOfflineError(self.directory, self._failure)
         if size > config.max_message_bytes or size > config.segment_bytes:
             raise BatchTooLargeError(size, min(config.max_message_bytes, config.segment_bytes))
         with self._changing:
+            if self._failure is not None:
+                raise LogOfflineError(self.directory, self._failure)
             producers = self.producers
             if header.producer_id > NO_PRODUCER_ID and header.base_sequence >= 0:
                 earlier = producers.check(header)

@@ -65,6 +65,8 @@ class RecoveryReport:
     """Compactions that were done but for the renaming of files."""
     removed_files: int = 0
     """Files that belonged to nothing, or to a segment that was being deleted."""
+    missing_offsets: int = field(default=0, compare=False)
+    """By how much the log ends in front of its recovery point: so many messages were there once, and are lost."""
 
 
 class Recovered(NamedTuple):
@@ -156,6 +158,7 @@ class _Recovery:
             rebuilt_segments=self.rebuilt,
             finished_swaps=swaps.finished,
             removed_files=self.removed + swaps.removed,
+            missing_offsets=max(self.checkpoint.recovery_point - log_end, 0),
         )
         return Recovered(tuple(kept), log_start, log_end, producers, self.epochs, self.saved_epochs, report)
 
@@ -163,6 +166,9 @@ class _Recovery:
         sizes = self.files.sizes(self.directory)
         parsed = sorted(each for name in sizes if (each := parse_segment_file_name(name)) is not None)
         bases = [base for base, suffix in parsed if suffix == LOG_SUFFIX]
+        if not bases and self.checkpoint.recovery_point > self.checkpoint.log_start:
+            reason = f"there is no log file, and there were messages up to offset {self.checkpoint.recovery_point}"
+            raise DamagedLogError(self.directory, 0, reason)
         if not bases:
             return [Segment.open(self.files, self.directory, self.checkpoint.log_start, create=True)]
         for base in bases:

@@ -114,7 +114,8 @@ class SegmentScan:
 def is_sound(segment: Segment, following: int, config: LogConfig, *, may_have_gaps: bool) -> bool:
     """Whether a segment, looked at through its indexes, reaches an offset, and they lack no entry.
 
-    The batches behind the last entries are walked over, their records are not read.
+    The batches behind the last entries are walked over, their records are not read. Behind the one with the largest
+    timestamp only so many bytes: that one may be from the future, and all of the segment lie behind it.
 
     Args:
         segment: the segment.
@@ -124,10 +125,9 @@ def is_sound(segment: Segment, following: int, config: LogConfig, *, may_have_ga
     """
     try:
         last, end, aligned = segment.offset_index.last, segment.base_offset, False
-        largest_at = segment.position_of(segment.largest)
-        if largest_at is None:
+        if not _has_largest(segment, last.position):
             return False
-        for position, header in segment.headers(min(last.position, largest_at)):
+        for position, header in segment.headers(last.position):
             # Without entries the last one is the segment's start, in front of a first batch that compaction moved back.
             aligned |= position == last.position and (header.base_offset <= last.offset or position == 0)
             if position - last.position > config.index_interval_bytes:
@@ -139,6 +139,21 @@ def is_sound(segment: Segment, following: int, config: LogConfig, *, may_have_ga
         return False
     is_whole = end <= following if may_have_gaps else end == following
     return is_whole and (aligned or segment.size == 0)
+
+
+def _has_largest(segment: Segment, upto: int) -> bool:
+    """Whether the batch of the largest timestamp is there, and none that follows it soon has a larger one."""
+    start = segment.position_of(segment.largest)
+    if start is None:
+        return False
+    upto = min(upto, start + CHUNK_BYTES)
+    if start < upto:
+        for position, header in segment.headers(start):
+            if position >= upto:
+                break
+            if header.max_timestamp > segment.largest.timestamp:
+                return False
+    return True
 
 
 def rebuild_indexes(segment: Segment, following: int, config: LogConfig, *, may_have_gaps: bool) -> None:

@@ -71,6 +71,7 @@ def replace(files: Files, directory: Path, new: Segment, old: Sequence[Segment])
     """
     _check_covers(new, old)
     try:
+        files.sync_directory(directory)  # or the power may take the name of the segment behind them, and leave the swap
         new.rename(SWAP_SUFFIX)
         files.sync_directory(directory)
         for segment in old:

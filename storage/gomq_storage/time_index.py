@@ -44,8 +44,8 @@ class TimeIndex(SegmentIndex):
         if self._last is None:
             self._last = self.last
         if entry.timestamp > self._last.timestamp:
-            self._entries.append(entry.timestamp, entry.offset - self._base_offset)
             self._last = entry
+            self._entries.append(entry.timestamp, entry.offset - self._base_offset)
 
     def look_up(self, timestamp: int) -> TimestampOffset:
         """Find the last entry at or below a timestamp; no timestamp at the segment's start where there is none."""

@@ -9,7 +9,7 @@ for somebody may still be reading them.  What is not done of 3 and 4 the next op
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -108,6 +108,21 @@ class Upkeep:
         """Unlink the ``.deleted`` files of segments that were taken out of a log when their time has come."""
         with self._lock:
             self._doomed.append(_Doomed(self._clock() + log.config.file_delete_delay_ms / 1000, log, segments))
+
+    def expel(self, log: Log, base_offsets: Collection[int]) -> None:
+        """Remove, of these base offsets, what a log let go of earlier: others are about to take the files' names.
+
+        Raises:
+            OSError: a file could not be removed.
+        """
+        with self._lock:
+            earlier = [doomed for doomed in self._doomed if doomed.log is log]
+            self._doomed = [doomed for doomed in self._doomed if doomed.log is not log]
+            for doomed in earlier:
+                kept = [segment for segment in doomed.segments if segment.base_offset not in base_offsets]
+                self._doomed.append(doomed._replace(segments=kept))
+        gone = [segment for doomed in earlier for segment in doomed.segments if segment.base_offset in base_offsets]
+        log.release(gone)
 
     def _let_expire(self, log: Log, now_ms: int) -> bool:
         """Move a log's start to where its retention lets it; say whether segments may be removed."""

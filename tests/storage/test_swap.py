@@ -180,8 +180,14 @@ def test_a_failure_before_the_new_files_are_named_replaces_nothing():
 
 def test_a_failure_later_on_can_only_be_mended_by_opening():
     files, old, cleaned = prepared()
-    files.fail_when(lambda _call, name, _path: OSError(errno.EIO, "broken") if name == "sync_directory" else None)
+    renamed = False
 
+    def fail(_: int, name: str, __: Path) -> OSError | None:
+        nonlocal renamed
+        renamed |= name == "rename"
+        return OSError(errno.EIO, "broken") if renamed and name == "sync_directory" else None
+
+    files.fail_when(fail)
     with pytest.raises(LogOfflineError, match="replacing segments failed: broken"):
         replace(files, files.root, cleaned, old[:3])
 

@@ -68,7 +68,7 @@ def _append(state: State, request: Request, topic: str | UUID, data: Any) -> _Ap
         return _refused((topic, data), _unknown(topic), "there is no such topic or partition")
     try:
         header = validate(data.records, produce_version=request.version)
-        if partition.needs_keys:
+        if partition.needs_keys and header.size <= partition.log.config.max_message_bytes:
             check_keys(data.records, header)
         first, last, is_duplicate = partition.append(data.records, header)
     except RejectedBatchError as error:
