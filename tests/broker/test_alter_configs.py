@@ -209,5 +209,4 @@ async def test_a_cancellation_leaves_a_topic_as_it_was_or_changes_it_everywhere(
         disk.release()
     assert topic.configs == topics.metadata.values["topic/orders"]["configs"] == {"segment.ms": "9"}
     assert topic.partitions[0].log.config.segment_ms == 9
-    topics.close()
-    directory.close()
+    assert topics.close() == []

@@ -41,14 +41,14 @@ async def test_a_fetch_that_runs_out_of_descriptors_answers_with_what_it_could_o
 ):
     await create(wire, "orders", partitions=2)
     await wire.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: batch(b"x"), 1: batch(b"y")}}))
-    calls = 0
+    calls, whole = 0, OsFile.duplicate_descriptor
 
     def duplicate(file: OsFile) -> int:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return os.dup(file._descriptor)
+        return whole(file)
 
     monkeypatch.setattr(OsFile, "duplicate_descriptor", duplicate)
     values = fetch_values({"orders": [(0, 0), (1, 0)]})
@@ -76,9 +76,13 @@ async def test_a_torn_tail_is_cut_and_the_log_says_so(data: Path, caplog: pytest
     async with gomq.Broker(data=data, listen="127.0.0.1:0") as broker, connect(broker.address) as wire:
         answer = await wire.ask(Api.FETCH, 11, **fetch_values({"orders": [(0, 0)]}))
         assert answer.responses[0].partitions[0].high_watermark == 1
-    (record,) = [record for record in caplog.records if record.msg == "partition.torn_tail_cut"]
+    (record,) = [record for record in caplog.records if record.msg == "partition.recovered"]
+    torn = len(batch(b"torn")) - 1
     assert record.levelno == logging.WARNING
-    assert record.__dict__["bytes"] == len(batch(b"torn")) - 1
+    assert record.__dict__["truncated_bytes"] == torn
+    kept_aside = log_file.with_name(f"{log_file.name}.torn-{len(batch(b'x'))}")
+    assert record.__dict__["kept_aside"] == str(kept_aside)
+    assert kept_aside.read_bytes() == batch(b"torn")[:torn]
 
 
 async def test_a_broker_that_cannot_read_its_own_state_does_not_start_and_lets_go_of_the_directory(data: Path):

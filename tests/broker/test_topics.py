@@ -1,6 +1,7 @@
 """Topics are created, deleted and created anew, each wholly or not at all, and a restart finds what there was."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import gomq
 from gomq.protocol.api import Api
 from gomq_storage.batch import walk
 from gomq_storage.files import OsFile
+from gomq_storage.layout import segment_file_name
 from tests.broker.conftest import Disk
 from tests.support.topics import create, delete, folders, log_end, produce
 from tests.support.wire import (
@@ -36,6 +38,10 @@ async def connect_to_new_broker(data: Path) -> AsyncIterator[Wire]:
     """Start a broker and connect to it; it stops at the end of the block, while the client is still there."""
     async with AsyncExitStack() as clients, gomq.Broker(data=data, listen="127.0.0.1:0") as broker:
         yield await clients.enter_async_context(connect(broker.address))
+
+
+def is_stray_of(partition: str, folder: str) -> bool:
+    return re.fullmatch(re.escape(partition) + r"\.[0-9a-f]{32}-stray", folder) is not None
 
 
 async def test_every_version_deletes_a_topic_with_its_messages(wire: Wire, data: Path):
@@ -159,14 +165,14 @@ async def test_a_broker_that_stops_within_a_change_of_topics_has_made_it_whole_o
 async def test_a_topic_that_cannot_be_written_leaves_nothing_behind(
     wire: Wire, data: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    calls = 0
+    calls, whole = 0, OsFile.sync
 
     def fail_the_fifth(file: OsFile) -> None:
         nonlocal calls
         calls += 1
         if calls == 5:
             raise OSError(28, os.strerror(28))
-        os.fdatasync(file._descriptor)
+        whole(file)
 
     monkeypatch.setattr(OsFile, "sync", fail_the_fifth)
     assert [topic.error_code for topic in await create(wire, "orders", partitions=10)] == [STORAGE]
@@ -175,18 +181,35 @@ async def test_a_topic_that_cannot_be_written_leaves_nothing_behind(
     assert len(folders(data)) == 10
 
 
-async def test_messages_of_a_topic_that_no_record_speaks_of_never_become_a_new_topics(wire: Wire, data: Path):
+async def test_messages_of_a_topic_that_no_record_speaks_of_never_become_a_new_topics(
+    wire: Wire, data: Path, caplog: pytest.LogCaptureFixture
+):
     await create(wire, "orders")
     await produce(wire, "orders", b"old")
     (data / "orders-0").rename(data / "bills-0")
     await delete(wire, "orders")
     (topic,) = await create(wire, "bills")
-    assert topic.error_code == STORAGE
-    assert "bills-0" in topic.error_message
-    assert folders(data) == {"bills-0"}, "it is a person who decides what becomes of them"
+    assert topic.error_code == 0
+    assert await log_end(wire, "bills") == 0
+    (stray,) = folders(data) - {"bills-0"}
+    assert is_stray_of("bills-0", stray)
+    assert b"old" in (data / stray / segment_file_name(0)).read_bytes(), "a person decides what becomes of them"
+    (told,) = [record for record in caplog.records if record.msg == "directory.left_behind"]
+    assert stray in told.__dict__["problem"]
 
 
-async def test_a_folder_that_a_crash_left_empty_is_used(wire: Wire, data: Path):
+async def test_what_was_put_aside_is_left_alone_by_a_restart(data: Path):
+    (data / "orders-0").mkdir(parents=True)
+    (data / "orders-0" / "notes.txt").write_text("mine")
+    for _ in range(2):
+        async with connect_to_new_broker(data) as wire:
+            await create(wire, "orders")
+    (stray,) = folders(data) - {"orders-0"}
+    assert is_stray_of("orders-0", stray)
+    assert (data / stray / "notes.txt").read_text() == "mine"
+
+
+async def test_a_folder_that_a_crash_left_empty_is_no_hindrance(wire: Wire, data: Path):
     (data / "orders-0").mkdir()
     (topic,) = await create(wire, "orders")
     assert topic.error_code == 0

@@ -1,0 +1,144 @@
+"""An idempotent producer may send a batch again: it is in the log once, whatever became of the broker in between."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gomq.protocol.api import Api
+from tests.support.brokers import broker_process
+from tests.support.running import bounds, read_records, running, send, sequenced
+from tests.support.topics import create
+from tests.support.wire import Wire, batch, connect
+
+OUT_OF_ORDER, OLD_EPOCH = 45, 47
+REMEMBERED = 5
+"""As many of a producer's last batches are known again, as in Kafka."""
+
+
+async def test_a_batch_that_comes_again_is_answered_as_at_first_and_not_appended(wire: Wire):
+    await create(wire, "orders")
+    batches = [sequenced(7, 3 * number, b"%d" % number, b"x", b"x") for number in range(REMEMBERED)]
+    answers = [await send(wire, "orders", raw) for raw in batches]
+    assert answers == [(0, 3 * number) for number in range(REMEMBERED)]
+    for acks in (-1, 1):
+        assert [await send(wire, "orders", raw, acks=acks) for raw in batches] == answers
+    assert await bounds(wire, "orders") == (0, 3 * REMEMBERED)
+
+
+@pytest.mark.parametrize("sequence", [0, 1, 3, 2**31 - 1])
+async def test_a_batch_that_does_not_follow_the_last_is_out_of_order(wire: Wire, sequence: int):
+    await create(wire, "orders")
+    assert await send(wire, "orders", sequenced(7, 0, b"a", b"b")) == (0, 0)
+    assert await send(wire, "orders", sequenced(7, sequence, b"c")) == (OUT_OF_ORDER, -1)
+    assert await send(wire, "orders", sequenced(7, 2, b"c")) == (0, 2)
+
+
+async def test_a_batch_that_was_forgotten_is_out_of_order_and_not_appended_again(wire: Wire):
+    await create(wire, "orders")
+    for sequence in range(REMEMBERED + 1):
+        await send(wire, "orders", sequenced(7, sequence, b"x"))
+    assert await send(wire, "orders", sequenced(7, 0, b"x")) == (OUT_OF_ORDER, -1)
+    assert await bounds(wire, "orders") == (0, REMEMBERED + 1)
+
+
+async def test_a_producer_that_was_replaced_is_refused(wire: Wire):
+    await create(wire, "orders")
+    assert await send(wire, "orders", sequenced(7, 0, b"old", epoch=2)) == (0, 0)
+    assert await send(wire, "orders", sequenced(7, 0, b"new", epoch=3)) == (0, 1)
+    assert await send(wire, "orders", sequenced(7, 1, b"old", epoch=2)) == (OLD_EPOCH, -1)
+    assert await send(wire, "orders", sequenced(7, 1, b"new", epoch=3)) == (0, 2)
+
+
+async def test_a_new_epoch_starts_at_zero(wire: Wire):
+    await create(wire, "orders")
+    await send(wire, "orders", sequenced(7, 0, b"old"))
+    assert await send(wire, "orders", sequenced(7, 1, b"new", epoch=1)) == (OUT_OF_ORDER, -1)
+    assert await send(wire, "orders", sequenced(7, 0, b"new", epoch=1)) == (0, 1)
+
+
+async def test_producers_and_partitions_are_told_apart_and_others_have_no_sequence(wire: Wire):
+    await create(wire, "orders", partitions=2)
+    for partition in (0, 1):
+        for producer, offset in ((7, 0), (8, 2)):
+            assert await send(wire, "orders", sequenced(producer, 0, b"x"), partition=partition) == (0, offset)
+            assert await send(wire, "orders", batch(b"plain"), partition=partition) == (0, offset + 1)
+
+
+async def test_a_topic_created_anew_knows_no_producer(wire: Wire):
+    for _ in range(2):
+        await create(wire, "orders")
+        assert await send(wire, "orders", sequenced(7, 0, b"x")) == (0, 0)
+        await send(wire, "orders", sequenced(7, 1, b"y"))
+        await wire.ask(Api.DELETE_TOPICS, 5, topic_names=("orders",))
+
+
+async def send_some(wire: Wire) -> None:
+    await create(wire, "orders", configs={"segment.bytes": "400"})
+    for sequence in range(12):
+        assert await send(wire, "orders", sequenced(7, sequence, b"%d" % sequence)) == (0, sequence)
+    await send(wire, "orders", sequenced(8, 0, b"old", epoch=1))
+    await send(wire, "orders", sequenced(8, 0, b"new", epoch=2))
+
+
+async def expect_all_known(wire: Wire) -> None:
+    """Check that nothing of what ``send_some`` sent is appended again; each producer's last batch at least is known."""
+    for sequence in range(11):
+        answer = await send(wire, "orders", sequenced(7, sequence, b"%d" % sequence))
+        assert answer in {(0, sequence), (OUT_OF_ORDER, -1)}
+    assert await send(wire, "orders", sequenced(7, 11, b"11")) == (0, 11)
+    assert await send(wire, "orders", sequenced(7, 13, b"gap")) == (OUT_OF_ORDER, -1)
+    assert await send(wire, "orders", sequenced(8, 1, b"old", epoch=1)) == (OLD_EPOCH, -1)
+    assert await send(wire, "orders", sequenced(8, 0, b"new", epoch=2)) == (0, 13)
+    assert await send(wire, "orders", sequenced(7, 12, b"12")) == (0, 14)
+    values = [record.value for record in await read_records(wire, "orders")]
+    assert values == [*(b"%d" % number for number in range(12)), b"old", b"new", b"12"]
+
+
+async def test_a_restart_knows_what_was_sent(data: Path):
+    async with running(data) as wire:
+        await send_some(wire)
+    async with running(data) as wire:
+        await expect_all_known(wire)
+
+
+@asynccontextmanager
+async def killed_at_the_end(data: Path, *options: str) -> AsyncIterator[Wire]:
+    with broker_process(data, *options) as process:
+        async with connect(process.address) as wire:
+            yield wire
+            process.kill()
+
+
+async def test_a_broker_that_was_killed_knows_what_was_sent(data: Path):
+    async with killed_at_the_end(data) as wire:
+        await send_some(wire)
+    async with killed_at_the_end(data) as wire:
+        await expect_all_known(wire)
+    async with running(data) as wire:
+        assert await send(wire, "orders", sequenced(7, 12, b"12")) == (0, 14)
+
+
+@pytest.mark.parametrize("spoiled", [b"", b"\0" * 50, None], ids=["empty", "zeros", "missing"])
+async def test_a_broker_whose_snapshots_are_spoiled_knows_what_was_sent(data: Path, spoiled: bytes | None):
+    async with running(data) as wire:
+        await send_some(wire)
+    snapshots = list((data / "orders-0").glob("*.snapshot"))
+    assert len(snapshots) > 1
+    for path in snapshots:
+        path.write_bytes(spoiled) if spoiled is not None else path.unlink()
+    async with running(data) as wire:
+        await expect_all_known(wire)
+
+
+async def test_a_producer_that_is_silent_for_too_long_is_forgotten_but_not_its_messages(data: Path):
+    settings: dict[str, Any] = {"producer_id_expiration_ms": 1, "retention_check_interval": 0.01}
+    async with running(data, **settings) as wire:
+        await create(wire, "orders")
+        await send(wire, "orders", sequenced(7, 0, b"a"))
+        while await send(wire, "orders", sequenced(7, 0, b"a")) == (0, 0):
+            pass  # until it is forgotten: then it is new, and its message too
+        found = [record.value for record in await read_records(wire, "orders")]
+        assert found == [b"a", b"a"]
