@@ -238,7 +238,8 @@ class Log(SegmentedLog):
                 self.flush()
             active.seal()
             active.is_checked = True
-            self._save_epochs()  # where in a sealed segment one begins nobody looks
+            with self._syncing:  # a checkpoint may be writing the same file
+                self._save_epochs()  # where in a sealed segment one begins nobody looks
             with suppress(OSError):  # what is not in it is worked out from the batches
                 write_snapshot(self.files, self.directory, self.producers)
             self._rolling = True  # once the new files may be there, nothing can go into the old segment
@@ -408,6 +409,8 @@ class Log(SegmentedLog):
             self._end = LogPosition(segment.base_offset, self._segments[-1].base_offset, self._segments[-1].size)
         last.cut(position)
         last.cut_indexes(end)
+        for place, header in last.headers(last.offset_index.last.position):
+            last.note(header, place, config=self.config)  # the largest timestamp may be behind the last entry
         last.is_checked = False
         self._room = None
         self._end = LogPosition(end, last.base_offset, position)

@@ -5,13 +5,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from gomq.protocol.api import Api
+from gomq_storage.layout import segment_file_name
+from tests.broker.conftest import Disk
 from tests.support.brokers import broker_process
 from tests.support.running import bounds, read_records, running, send, sequenced
 from tests.support.topics import create
-from tests.support.wire import Wire, batch, connect
+from tests.support.waiting import until
+from tests.support.wire import Wire, batch, connect, produce_values
 
 OUT_OF_ORDER, OLD_EPOCH = 45, 47
 REMEMBERED = 5
@@ -84,11 +88,10 @@ async def send_some(wire: Wire) -> None:
 
 
 async def expect_all_known(wire: Wire) -> None:
-    """Check that nothing of what ``send_some`` sent is appended again; each producer's last batch at least is known."""
-    for sequence in range(11):
+    """Check that what ``send_some`` sent is known, though it is in more than one segment."""
+    for sequence in range(12):
         answer = await send(wire, "orders", sequenced(7, sequence, b"%d" % sequence))
-        assert answer in {(0, sequence), (OUT_OF_ORDER, -1)}
-    assert await send(wire, "orders", sequenced(7, 11, b"11")) == (0, 11)
+        assert answer == ((0, sequence) if sequence >= 12 - REMEMBERED else (OUT_OF_ORDER, -1))
     assert await send(wire, "orders", sequenced(7, 13, b"gap")) == (OUT_OF_ORDER, -1)
     assert await send(wire, "orders", sequenced(8, 1, b"old", epoch=1)) == (OLD_EPOCH, -1)
     assert await send(wire, "orders", sequenced(8, 0, b"new", epoch=2)) == (0, 13)
@@ -119,6 +122,27 @@ async def test_a_broker_that_was_killed_knows_what_was_sent(data: Path):
         await expect_all_known(wire)
     async with running(data) as wire:
         assert await send(wire, "orders", sequenced(7, 12, b"12")) == (0, 14)
+
+
+async def test_batches_that_were_not_answered_when_the_broker_stopped_may_come_again(data: Path, disk: Disk):
+    batches = [sequenced(7, sequence, b"%d" % sequence) for sequence in range(REMEMBERED)]
+
+    async def release_once_the_broker_waits() -> None:
+        await anyio.wait_all_tasks_blocked()
+        disk.release()
+
+    async with anyio.create_task_group() as group, running(data) as wire:
+        await create(wire, "orders")
+        disk.hold()
+        for raw in batches:
+            await wire.send(Api.PRODUCE, 9, produce_values({"orders": {0: raw}}))
+        log_file = data / "orders-0" / segment_file_name(0)
+        await until(lambda: log_file.stat().st_size == sum(map(len, batches)))
+        group.start_soon(release_once_the_broker_waits)
+    async with running(data) as wire:
+        assert await bounds(wire, "orders") == (0, REMEMBERED), "they were synced all the same"
+        assert [await send(wire, "orders", raw) for raw in batches] == [(0, offset) for offset in range(REMEMBERED)]
+        assert await bounds(wire, "orders") == (0, REMEMBERED)
 
 
 @pytest.mark.parametrize("spoiled", [b"", b"\0" * 50, None], ids=["empty", "zeros", "missing"])
