@@ -409,14 +409,16 @@ class Log(SegmentedLog):
             self._end = LogPosition(segment.base_offset, self._segments[-1].base_offset, self._segments[-1].size)
         last.cut(position)
         last.cut_indexes(end)
+        self.epochs.cut_end(end)
         for place, header in last.headers(last.offset_index.last.position):
             last.note(header, place, config=self.config)  # the largest timestamp may be behind the last entry
+            if header.leader_epoch > self.epochs.latest:  # it was known to begin at the log's start, which was cut off
+                self.epochs.assign(header.leader_epoch, header.base_offset)
         last.is_checked = False
         self._room = None
         self._end = LogPosition(end, last.base_offset, position)
         self._synced = min(self._synced, self._end)
         self._log_start = min(self._log_start, end)
-        self.epochs.cut_end(end)
         later = [each for each in snapshot_offsets(self.files, self.directory) if each > end]
         remove_snapshots(self.files, self.directory, later)
         self.files.sync_directory(self.directory)  # or the power brings them back, and the log has grown again
