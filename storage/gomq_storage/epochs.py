@@ -87,6 +87,11 @@ class LeaderEpochs:
         self._entries = (*entries[:kept], EpochStart(epoch, start_offset))
         return True
 
+    def observe(self, epoch: int, offset: int) -> None:
+        """Take account of a batch in the log: what was known of later offsets may be of batches that were cut off."""
+        if epoch > NO_LEADER_EPOCH and epoch != self.at(offset):
+            self.assign(epoch, offset)
+
     def end_of(self, epoch: int, *, log_end: int) -> EpochEnd:
         """Find the last epoch up to the given one, and where it ends.
 

@@ -412,8 +412,7 @@ class Log(SegmentedLog):
         self.epochs.cut_end(end)
         for place, header in last.headers(last.offset_index.last.position):
             last.note(header, place, config=self.config)  # the largest timestamp may be behind the last entry
-            if header.leader_epoch > self.epochs.latest:  # it was known to begin at the log's start, which was cut off
-                self.epochs.assign(header.leader_epoch, header.base_offset)
+            self.epochs.observe(header.leader_epoch, header.base_offset)  # it may have begun at the start, now cut off
         last.is_checked = False
         self._room = None
         self._end = LogPosition(end, last.base_offset, position)

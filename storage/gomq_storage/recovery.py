@@ -23,12 +23,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from gomq_storage.batch import NO_LEADER_EPOCH, BatchHeader
 from gomq_storage.checkpoint import LogCheckpoint
 from gomq_storage.config import LogConfig
 from gomq_storage.epochs import EpochStart, LeaderEpochs
 from gomq_storage.errors import CorruptBatchError, CorruptFileError, DamagedLogError
 from gomq_storage.files import Files, read_whole
+from gomq_storage.last_segment import LastSegment
 from gomq_storage.layout import (
     LEADER_EPOCH_FILE_NAME,
     LOG_SUFFIX,
@@ -41,7 +41,7 @@ from gomq_storage.layout import (
 from gomq_storage.producer_recovery import recover_producers
 from gomq_storage.producers import Producers
 from gomq_storage.segment import Segment
-from gomq_storage.segment_scan import CHUNK_BYTES, SegmentScan, is_sound, rebuild_indexes
+from gomq_storage.segment_scan import is_sound, rebuild_indexes
 from gomq_storage.swap import finish_swaps
 
 _MAX_EPOCHS_BYTES = 1 << 20
@@ -125,15 +125,16 @@ class _Recovery:
         saved = _read_epochs(files, directory)
         self.saved_epochs = saved.entries if saved is not None else None
         self.epochs = saved or LeaderEpochs()
-        self.is_clean = False
-        self.scanned = self.cut = self.rebuilt = self.removed = 0
-        self.kept_aside: Path | None = None
+        self.rebuilt = self.removed = 0
 
     def run(self) -> Recovered:
         swaps = finish_swaps(self.files, self.directory)
         segments = self._open_segments()
         try:
-            log_end = self._recover_last(segments[-1])
+            last = LastSegment(self.files, segments[-1], self.config, self.checkpoint, self.epochs)
+            last.is_promised, last.on_progress = self.is_promised, self.on_progress
+            last.may_have_gaps = self.may_have_gaps
+            log_end = last.recover()
             log_start = self._log_start(segments, log_end)
             doomed = [first for first, second in pairwise(segments) if second.base_offset <= log_start]
             kept = segments[len(doomed) :]
@@ -151,11 +152,11 @@ class _Recovery:
         self.epochs.cut_end(log_end + 1)  # one that begins at the end stays: clients have been told of it
         self.epochs.cut_start(log_start)
         report = RecoveryReport(
-            was_clean=self.is_clean,
-            scanned_bytes=self.scanned,
-            truncated_bytes=self.cut,
-            kept_aside=self.kept_aside,
-            rebuilt_segments=self.rebuilt,
+            was_clean=last.is_clean,
+            scanned_bytes=last.scanned_bytes,
+            truncated_bytes=last.cut_bytes,
+            kept_aside=last.kept_aside,
+            rebuilt_segments=self.rebuilt + last.is_rebuilt,
             finished_swaps=swaps.finished,
             removed_files=self.removed + swaps.removed,
             missing_offsets=max(self.checkpoint.recovery_point - log_end, 0),
@@ -176,110 +177,6 @@ class _Recovery:
                 if (name := segment_file_name(base, suffix)) not in sizes:
                     self.files.open(self.directory / name, create=True).close()
         return [Segment.open(self.files, self.directory, base, size=sizes[segment_file_name(base)]) for base in bases]
-
-    def _recover_last(self, segment: Segment) -> int:
-        """Bring the last segment in order; return the log's end."""
-        clean, size = self.checkpoint.clean_end, segment.size
-        if clean is not None and (clean.segment_base_offset, clean.segment_size) == (segment.base_offset, size):
-            self.is_clean = self._ends_well(segment, clean.log_end)
-            if self.is_clean:
-                return clean.log_end
-            start = None  # somebody has changed it since: what was known of it is not so any more
-        else:
-            start = self._place_of_recovery_point(segment)
-        if start is not None:
-            self.scanned = size - start
-            log_end = self._scan_tail(segment, start)
-            if self._resume_indexes(segment) and is_sound(segment, log_end, self.config, may_have_gaps=False):
-                return log_end
-        self.rebuilt += clean is not None or start is not None
-        self.scanned = size
-        return self._scan_whole(segment)
-
-    def _ends_well(self, segment: Segment, log_end: int) -> bool:
-        """Whether the indexes are complete, and the batches behind their last entries whole."""
-        if not is_sound(segment, log_end, self.config, may_have_gaps=False):
-            return False
-        start = segment.offset_index.last.position
-        for _, header in segment.headers(start):
-            scan = SegmentScan(segment, start=start, expected=header.base_offset, may_have_gaps=False)
-            scan.run(lambda _, __: None)
-            return scan.problem is None
-        return True
-
-    def _place_of_recovery_point(self, segment: Segment) -> int | None:
-        """Find where in the last segment the recovery point is, by the index and the headers; None: not there."""
-        point = self.checkpoint.recovery_point
-        if point <= segment.base_offset:
-            return None
-        try:
-            entry = segment.offset_index.look_up(point - 1)
-            for position, header in segment.headers(entry.position):
-                if position == entry.position > 0 and header.last_offset != entry.offset:
-                    return None
-                if header.next_offset >= point:
-                    return position + header.size if header.next_offset == point else None
-        except CorruptBatchError:
-            pass
-        return None
-
-    def _scan_tail(self, segment: Segment, start: int) -> int:
-        """Check what is behind the recovery point, where it is in this segment."""
-        point, size = self.checkpoint.recovery_point, segment.size
-        epoch = max((each.epoch for each in self.epochs.entries if each.start_offset < point), default=NO_LEADER_EPOCH)
-        scan = SegmentScan(segment, start=start, expected=point, leader_epoch=epoch, may_have_gaps=self.may_have_gaps)
-        scan.run(self._note_epoch, progress=self._progress(size - start))
-        self._cut_torn_tail(segment, scan)
-        return scan.next_offset
-
-    def _resume_indexes(self, segment: Segment) -> bool:
-        """Keep what the indexes say of what is before the recovery point, if it is so, and go on from there."""
-        segment.cut_indexes(self.checkpoint.recovery_point)
-        largest, last = segment.largest, segment.offset_index.last
-        try:
-            largest_at = segment.position_of(largest)
-            if largest_at is None:
-                return False
-            for position, header in segment.headers(largest_at):
-                if position > last.position or not len(segment.offset_index):
-                    break
-                if header.max_timestamp > largest.timestamp:
-                    return False  # each entry of the one index was to be told to the other
-        except CorruptBatchError:
-            return False
-        # From the last entry on: what is between it and the recovery point may have brought the largest timestamp.
-        for position, header in segment.headers(last.position):
-            segment.note(header, position, config=self.config)
-        return True
-
-    def _scan_whole(self, segment: Segment) -> int:
-        """Check the whole segment and write its indexes anew."""
-        size = segment.size
-        scan = SegmentScan(segment, start=0, expected=segment.base_offset, may_have_gaps=self.may_have_gaps)
-
-        def visit(header: BatchHeader, position: int) -> None:
-            self._note_epoch(header, position)
-            segment.note(header, position, config=self.config)
-
-        segment.begin_rebuilding()
-        try:
-            scan.run(visit, progress=self._progress(size))
-        finally:
-            segment.size = size
-        self._cut_torn_tail(segment, scan)
-        segment.finish_rebuilding()
-        return scan.next_offset
-
-    def _cut_torn_tail(self, segment: Segment, scan: SegmentScan) -> None:
-        if scan.problem is None:
-            return
-        may_be_good = self.is_promised or scan.next_offset < self.checkpoint.recovery_point
-        if may_be_good and (later := scan.valid_batch_behind()) is not None:
-            reason = f"{scan.problem.reason}; a valid batch follows at byte {later}"
-            raise DamagedLogError(segment.path, scan.end, reason)
-        self.kept_aside = _keep_aside(self.files, segment, scan.end)
-        self.cut = segment.size - scan.end
-        segment.cut(scan.end)
 
     def _log_start(self, segments: list[Segment], log_end: int) -> int:
         log_start = max(self.checkpoint.log_start, segments[0].base_offset)
@@ -318,26 +215,8 @@ class _Recovery:
         for segment in reversed(segments):
             if segment.size:
                 for _, header in segment.headers(segment.offset_index.last.position):
-                    self._note_epoch(header, 0)
+                    self.epochs.observe(header.leader_epoch, header.base_offset)
                 return
-
-    def _note_epoch(self, header: BatchHeader, _: int) -> None:
-        # What is on file of later offsets may be of batches that were cut off since; the batches know better.
-        epoch = header.leader_epoch
-        if epoch > NO_LEADER_EPOCH and epoch != self.epochs.at(header.base_offset):
-            self.epochs.assign(epoch, header.base_offset)
-
-    def _progress(self, total: int) -> Callable[[int], None] | None:
-        report, done = self.on_progress, 0
-        if report is None:
-            return None
-
-        def progress(more: int) -> None:
-            nonlocal done
-            done += more
-            report(done, total)
-
-        return progress
 
 
 def _read_epochs(files: Files, directory: Path) -> LeaderEpochs | None:
@@ -345,21 +224,3 @@ def _read_epochs(files: Files, directory: Path) -> LeaderEpochs | None:
     with suppress(CorruptFileError, FileNotFoundError):
         return LeaderEpochs.decode(read_whole(files, directory / LEADER_EPOCH_FILE_NAME, max_bytes=_MAX_EPOCHS_BYTES))
     return None
-
-
-def _keep_aside(files: Files, segment: Segment, position: int) -> Path | None:
-    """Copy what is about to be cut to a file beside the log, unless it is nothing but zeros."""
-    size = segment.size
-    if not any(segment.read(start, CHUNK_BYTES).strip(b"\0") for start in range(position, size, CHUNK_BYTES)):
-        return None
-    target = segment.path.with_name(f"{segment.path.name}.torn-{position}")
-    copy = files.open(target, create=True)
-    try:
-        copy.truncate(0)
-        for start in range(position, size, CHUNK_BYTES):
-            copy.write(start - position, [segment.read(start, min(CHUNK_BYTES, size - start))])
-        copy.sync()
-    finally:
-        copy.close()
-    files.sync_directory(target.parent)
-    return target
