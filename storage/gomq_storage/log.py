@@ -22,15 +22,11 @@ from gomq_storage.errors import (
     LogOfflineError,
     OffsetOutOfRangeError,
 )
-from gomq_storage.files import Files, OsFiles, write_atomically
-from gomq_storage.layout import LEADER_EPOCH_FILE_NAME, TopicPartition
+from gomq_storage.files import Files, OsFiles
+from gomq_storage.layout import TopicPartition
+from gomq_storage.log_notes import ALONE, LogNotes
 from gomq_storage.log_values import AppendResult, LogPosition
-from gomq_storage.producer_recovery import (
-    recover_producers,
-    remove_snapshots,
-    snapshot_offsets,
-    write_snapshot,
-)
+from gomq_storage.producer_recovery import recover_producers, write_snapshot
 from gomq_storage.producers import ActiveProducer
 from gomq_storage.recovery import Recovered, recover
 from gomq_storage.rolling import ActiveSegment, Room, room_of
@@ -40,8 +36,6 @@ from gomq_storage.segmented_log import SegmentedLog, base_offset_of
 _position = LogPosition._make
 _result = AppendResult._make
 _MUCH_TO_SYNC: Final = 16 << 20
-_ALONE: Final = TopicPartition("log", 0)
-"""What a log that is no part of a data directory is called in the checkpoints of its own folder."""
 
 
 class Log(SegmentedLog):
@@ -52,32 +46,19 @@ class Log(SegmentedLog):
         recovered: its parts.
         config: its settings.
         files: the file system.
-        checkpoints: where the recovery point and the log's start are written down.
-        name: what it is called in there; None: they are its own, to be saved when it is closed.
+        notes: what is written down beside its segments.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        recovered: Recovered,
-        config: LogConfig,
-        files: Files,
-        checkpoints: Checkpoints,
-        name: TopicPartition | None,
-    ) -> None:
-        self.name = name or _ALONE
-        """What it is called in the checkpoints."""
-        checkpoint = checkpoints.of(self.name)
+    def __init__(self, directory: Path, recovered: Recovered, config: LogConfig, files: Files, notes: LogNotes) -> None:
+        checkpoint = notes.checkpoint
         super().__init__(directory, recovered, config, files, may_have_gaps=checkpoint.first_dirty is not None)
+        self.notes = notes
         self.producers = recovered.producers
         self.epochs = recovered.epochs
-        self._checkpoints = checkpoints
-        self._is_alone = name is None
         self._rolling = False
         self._room: Room | None = None
         self._failure: str | None = None
         self._synced_name: int | None = None  # base offset of the newest segment whose name is on the device
-        self._saved_epochs = recovered.saved_epochs
         point = min(checkpoint.recovery_point, self._end.segment_base_offset)
         self._synced = LogPosition(point, point, 0)
         if self.recovery.was_clean:
@@ -111,28 +92,27 @@ class Log(SegmentedLog):
         files = files or OsFiles()
         config = config or LogConfig()
         known, name = checkpoints or (Checkpoints.take(files, directory), None)
-        checkpoint = known.of(name or _ALONE)
         recovered = recover(
             files,
             directory,
             config=config,
-            checkpoint=checkpoint,
+            checkpoint=known.of(name or ALONE),
             is_promised=is_promised,
             on_progress=on_progress,
         )
-        log = cls(directory, recovered, config, files, known, name)
+        notes = LogNotes(files, directory, known, name, recovered.saved_epochs)
+        log = cls(directory, recovered, config, files, notes)
         try:
-            log._lower_recovery_point()
+            notes.lower_recovery_point(log.log_end)
         except OSError:
             log.abandon()
             raise
         return log
 
-    def _lower_recovery_point(self) -> None:
-        """See that nothing that is appended where damage was cut off passes for checked."""
-        if self._checkpoints.of(self.name).recovery_point > self.log_end:
-            self._checkpoints.set_recovery_point(self.name, self.log_end)
-            self._checkpoints.save_recovery_points()
+    @property
+    def name(self) -> TopicPartition:
+        """What it is called in the checkpoints."""
+        return self.notes.name
 
     @property
     def is_synced(self) -> bool:
@@ -239,7 +219,7 @@ class Log(SegmentedLog):
             active.seal()
             active.is_checked = True
             with self._syncing:  # a checkpoint may be writing the same file
-                self._save_epochs()  # where in a sealed segment one begins nobody looks
+                self.notes.save_epochs(self.epochs)  # where in a sealed segment one begins nobody looks
             with suppress(OSError):  # what is not in it is worked out from the batches
                 write_snapshot(self.files, self.directory, self.producers)
             self._rolling = True  # once the new files may be there, nothing can go into the old segment
@@ -283,8 +263,8 @@ class Log(SegmentedLog):
         The recovery point is only written down when the checkpoints are saved.
         """
         place = self.flush()
-        point = self._checkpoints.of(self.name).recovery_point
-        if point == place.offset and self.epochs.entries == self._saved_epochs:
+        point = self.notes.checkpoint.recovery_point
+        if point == place.offset and self.notes.has_saved(self.epochs):
             return place
         with self._changing:
             segments = self._segments
@@ -294,15 +274,9 @@ class Log(SegmentedLog):
             segment.sync_indexes()
         with self._syncing:  # neither is the log closed meanwhile, and its name another's, nor cut
             self._check_open()
-            self._save_epochs()
-            self._checkpoints.set_recovery_point(self.name, min(place.offset, self._synced.offset))
+            self.notes.save_epochs(self.epochs)
+            self.notes.checkpoints.set_recovery_point(self.name, min(place.offset, self._synced.offset))
         return place
-
-    def _save_epochs(self) -> None:
-        epochs = self.epochs.entries
-        if epochs != self._saved_epochs:
-            write_atomically(self.files, self.directory / LEADER_EPOCH_FILE_NAME, self.epochs.encode())
-            self._saved_epochs = epochs
 
     def begin_epoch(self, epoch: int) -> None:
         """Say that whatever is appended from now on is of this leader epoch, if not of a later one."""
@@ -343,7 +317,7 @@ class Log(SegmentedLog):
             self._check_open()
             self._log_start = offset
             self.epochs.cut_start(offset)
-            self._checkpoints.set_log_start(self.name, offset)
+            self.notes.checkpoints.set_log_start(self.name, offset)
             return True
 
     def delete_records(self, offset: int) -> int:
@@ -357,7 +331,7 @@ class Log(SegmentedLog):
         if self._synced.offset < offset <= self.log_end:
             self.flush()  # or the power leaves a log that ends before its start
         self.advance_start(offset)
-        self._checkpoints.save_log_starts()
+        self.notes.checkpoints.save_log_starts()
         return self._log_start
 
     def truncate(self, offset: int) -> None:
@@ -385,15 +359,7 @@ class Log(SegmentedLog):
         position, end = (found[0].position, min(found[0].offset, offset)) if found is not None else (last.size, offset)
         if position == 0:
             end = last.base_offset  # nothing in the file would say that it ends behind that
-        checkpoints = self._checkpoints
-        checkpoints.set_recovery_point(self.name, min(end, checkpoints.of(self.name).recovery_point))
-        checkpoints.save_recovery_points()
-        if (first_dirty := checkpoints.of(self.name).first_dirty) is not None and first_dirty > end:
-            checkpoints.set_first_dirty(self.name, end)  # or what takes its place passes for compacted
-            checkpoints.save_first_dirty()
-        if end < self._log_start:  # it is in the batch that goes
-            checkpoints.set_log_start(self.name, end)
-            checkpoints.save_log_starts()
+        self.notes.prepare_cut(end, log_start=self._log_start)
         try:
             self._cut_files(kept, position, end)
         except OSError as error:
@@ -418,9 +384,7 @@ class Log(SegmentedLog):
         self._end = LogPosition(end, last.base_offset, position)
         self._synced = min(self._synced, self._end)
         self._log_start = min(self._log_start, end)
-        later = [each for each in snapshot_offsets(self.files, self.directory) if each > end]
-        remove_snapshots(self.files, self.directory, later)
-        self.files.sync_directory(self.directory)  # or the power brings them back, and the log has grown again
+        self.notes.forget_behind(end)
         self.producers = recover_producers(
             self.files, self.directory, self._segments, log_start=self._log_start, log_end=end
         )
@@ -435,32 +399,26 @@ class Log(SegmentedLog):
         Raises:
             LogOfflineError: the sync failed; the files are closed all the same.
         """
-        active = self._segments[-1]
         if self.is_closed:
             return None
         try:
-            self.flush()
-            with suppress(OSError):
-                active.seal()
-                self.checkpoint()
-                self._write_last_snapshot()
-                end = CleanEnd(self._end.offset, active.base_offset, active.size)
-                if self._is_alone:
-                    self._checkpoints.save_recovery_points()
-                    self._checkpoints.save_log_starts()
-                    self._checkpoints.save_clean_shutdown({self.name: end})
-                return end
-            return None
+            with self._changing:
+                self.flush()
+                return self._leave_in_order()
         finally:
             self.abandon()
 
-    def _write_last_snapshot(self) -> None:
-        """Write a snapshot of the log's end, in place of those that belong to no segment."""
-        offsets = snapshot_offsets(self.files, self.directory)
-        if self.log_end not in offsets:
-            write_snapshot(self.files, self.directory, self.producers)
-        needed = {segment.base_offset for segment in self._segments} | {self.log_end}
-        remove_snapshots(self.files, self.directory, [offset for offset in offsets if offset not in needed])
+    def _leave_in_order(self) -> CleanEnd | None:
+        active = self._segments[-1]
+        with suppress(OSError):
+            active.seal()
+            self.checkpoint()
+            needed = {segment.base_offset for segment in self._segments}
+            self.notes.write_last_snapshot(self.producers, needed=needed)
+            end = CleanEnd(self._end.offset, active.base_offset, active.size)
+            self.notes.leave_in_order(end)
+            return end
+        return None
 
     def abandon(self) -> None:
         """Let go of the files without syncing them."""

@@ -54,7 +54,7 @@ def test_what_is_appended_while_retention_looks_at_the_log_stays():
             appended.append(log.append(batch_of(b"fresh", timestamp=NOW + 5000)))
 
     files.fail_when(append_meanwhile)
-    Upkeep(log._checkpoints).enforce_retention([log], now_ms=NOW + 5000)
+    Upkeep(log.notes.checkpoints).enforce_retention([log], now_ms=NOW + 5000)
 
     assert appended
     assert b"fresh" in [record.value for record in records_in(log)]
