@@ -115,7 +115,7 @@ class LogDirectory:
         metadata = f"version: 0\ntopic_id: {encode_uuid(topic_id)}".encode()
         write_atomically(self.files, directory / PARTITION_METADATA_FILE_NAME, metadata)
         self.files.sync_directory(self.path)
-        log = self._open_log(partition, config)
+        log = self.open_log(partition, config=config)
         try:
             log.flush()
         except StorageError:
@@ -136,28 +136,18 @@ class LogDirectory:
         Raises:
             StorageError: it is damaged, or cannot be read.
         """
+        directory = self.path / partition_directory_name(partition)
         try:
-            return self._open_log(partition, config, is_promised=is_promised, on_progress=on_progress)
+            return Log.open(
+                directory,
+                config,
+                files=self.files,
+                checkpoints=(self.checkpoints, partition),
+                is_promised=is_promised,
+                on_progress=on_progress,
+            )
         except OSError as error:
-            directory = self.path / partition_directory_name(partition)
             raise StorageError(f"cannot open {directory}: {error.strerror}") from error
-
-    def _open_log(
-        self,
-        partition: TopicPartition,
-        config: LogConfig,
-        *,
-        is_promised: bool = True,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> Log:
-        return Log.open(
-            self.path / partition_directory_name(partition),
-            config,
-            files=self.files,
-            checkpoints=(self.checkpoints, partition),
-            is_promised=is_promised,
-            on_progress=on_progress,
-        )
 
     def save_checkpoints(self) -> None:
         """Write down what has changed in the checkpoints."""

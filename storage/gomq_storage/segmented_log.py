@@ -192,7 +192,7 @@ class SegmentedLog:
             self._segments = (*segments[:first], *new, *segments[first + len(old) :])
             self._may_have_gaps = True
 
-    def release(self, segments: Sequence[Segment], *, remove: bool = True) -> None:
+    def release(self, segments: Sequence[Segment]) -> None:
         """Close segments that are no part of the log any more, and remove their files.
 
         Raises:
@@ -201,9 +201,8 @@ class SegmentedLog:
         with self._syncing:  # a flush may still be at them
             for segment in segments:
                 segment.close()
-        if remove:
-            for segment in segments:
-                segment.remove(self.files)
+        for segment in segments:
+            segment.remove(self.files)
 
 
 def base_offset_of(segment: Segment) -> int:

@@ -122,7 +122,8 @@ class Upkeep:
                 kept = [segment for segment in doomed.segments if segment.base_offset not in base_offsets]
                 self._doomed.append(doomed._replace(segments=kept))
         gone = [segment for doomed in earlier for segment in doomed.segments if segment.base_offset in base_offsets]
-        log.release(gone)
+        if gone:
+            log.release(gone)
 
     def _let_expire(self, log: Log, now_ms: int) -> bool:
         """Move a log's start to where its retention lets it; say whether segments may be removed."""
