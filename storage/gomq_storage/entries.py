@@ -19,8 +19,8 @@ costs less than one for each, and is needed once for each."""
 
 
 _TAIL_BYTES: Final = 512
-_BLOCK_ENTRIES: Final = 512
-"""So many are searched in memory: reading them takes as long as looking at two entries of the file."""
+_BLOCK_ENTRIES: Final = 128
+"""So many are searched in memory: reading them takes as long as looking at one entry of the file."""
 
 
 class EntryFile:
@@ -60,17 +60,32 @@ class EntryFile:
         # What somebody cut off meanwhile reads as zeros: an entry that the log refutes like any other wrong one.
         return self._entry.unpack(raw.ljust(size, b"\0"))
 
-    def count_upto(self, value: int) -> int:
-        """Count the entries whose first field is a value at most; in that field they ascend."""
-        low, high, size = 0, len(self), self._entry.size
+    def count_upto(self, value: int, *, guess: int | None = None) -> int:
+        """Count the entries whose first field is a value at most; in that field they ascend.
+
+        Args:
+            value: what is looked for.
+            guess: about how many they are, where there is reason for one; it is looked at first.
+        """
+        low, high = 0, len(self)
+        middle = high // 2 if guess is None else guess
         while high - low > _BLOCK_ENTRIES:
-            middle = (low + high) // 2
-            if self[middle][0] <= value:
-                low = middle + 1
+            start = min(max(middle - _BLOCK_ENTRIES // 2, low), high - _BLOCK_ENTRIES)
+            block = self._block(start, start + _BLOCK_ENTRIES)
+            count = self._count_in(block, value)
+            if count == 0 and start > low:
+                high = start
+            elif count == _BLOCK_ENTRIES and start + count < high:
+                low = start + count
             else:
-                high = middle
-        block, unpack_from = self._block(low, high), self._entry.unpack_from
-        return low + bisect_right(range(high - low), value, key=lambda slot: unpack_from(block, slot * size)[0])
+                return start + count
+            middle = (low + high) // 2
+        return low + self._count_in(self._block(low, high), value)
+
+    def _count_in(self, block: bytes, value: int) -> int:
+        """Count the entries of a block whose first field is a value at most."""
+        size, unpack_from = self._entry.size, self._entry.unpack_from
+        return bisect_right(range(0, len(block), size), value, key=lambda position: unpack_from(block, position)[0])
 
     def _block(self, low: int, high: int) -> bytes:
         size, rebuilt, tail = self._entry.size, self._rebuilt, self._tail

@@ -48,7 +48,9 @@ class OffsetIndex(SegmentIndex):
         if last.offset <= offset:  # who follows the log's end asks here
             return last
         relative = offset - self._base_offset
-        return self._at(self._entries.count_upto(relative) - 1)
+        # Offsets rise evenly in most files, so the entry is about where the offset lies between first and last.
+        guess = len(self._entries) * relative // max(last.offset - self._base_offset, 1)
+        return self._at(self._entries.count_upto(relative, guess=guess) - 1)
 
     def before(self, position: int) -> OffsetPosition:
         """Find the last entry at or in front of a position in the log file, or the segment's start."""

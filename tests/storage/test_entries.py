@@ -1,7 +1,9 @@
 """A file of fixed-width entries is a list that a crash may have cut anywhere."""
 
 import errno
+import itertools
 import threading
+from bisect import bisect_right
 from pathlib import Path
 from struct import Struct
 
@@ -44,6 +46,28 @@ def test_a_torn_entry_at_the_end_does_not_count_and_is_overwritten(entries: list
     found.flush()
 
     assert entry_file(files)[len(entries)] == (7, 8)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 300), st.integers(0, 10**6)), min_size=1, max_size=12),
+    st.none() | st.integers(-(2**63), 2**63 - 1),
+    st.integers(0, 500),
+    st.data(),
+)
+def test_counting_finds_the_place_wherever_it_begins_to_look(
+    runs: list[tuple[int, int]], guess: int | None, unwritten: int, data: st.DataObject
+):
+    """Each run is some entries with the same step between them, so that they rise as unevenly as one likes."""
+    values = list(itertools.accumulate(step for count, step in runs for _ in range(count)))
+    files = MemoryFiles()
+    in_file = max(len(values) - unwritten, 0)
+    files.put(files.root / "entries", b"".join(ENTRY.pack(value, 0) for value in values[:in_file]))
+    entries = entry_file(files)
+    for value in values[in_file:]:
+        entries.append(value, 0)
+    value = data.draw(st.sampled_from(values).map(lambda each: each - 1) | st.sampled_from(values), label="value")
+
+    assert entries.count_upto(value, guess=guess) == bisect_right(values, value)
 
 
 @pytest.mark.parametrize("slot", [-1, 2, 10**9])
