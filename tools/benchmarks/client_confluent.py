@@ -34,6 +34,8 @@ CONSUMER: Final[dict[str, str | int]] = {
 _AT_ONCE: Final = 10_000
 _PATIENCE_S: Final = 10.0
 _CONSUME_S: Final = 0.05
+_WARM_UP: Final = 20
+"""Messages after which connections stand and everybody waits for the next one."""
 
 
 def produce(job: Job) -> Figures:
@@ -87,6 +89,41 @@ def publish_one_by_one(job: Job) -> Figures:
     return latency(samples)
 
 
+def end_to_end(job: Job) -> Figures:
+    """Publish the next message when a consumer that waits for it has had the one before."""
+    producer = Producer({"bootstrap.servers": job.address, **PRODUCER, "linger.ms": 0})
+    settings = {"bootstrap.servers": job.address, "group.id": "bench", "enable.auto.commit": False, **CONSUMER}
+    consumer = Consumer({**settings, "fetch.wait.max.ms": 500})
+    consumer.assign([TopicPartition(job.topic, 0, 0)])
+    samples: list[float] = []
+    deadline = time.perf_counter() + job.seconds
+    while len(samples) < job.count and time.perf_counter() < deadline:
+        started = time.perf_counter()
+        producer.produce(job.topic, job.value, partition=0)
+        producer.poll(0)
+        if consumer.poll(_PATIENCE_S) is None:
+            raise MeasurementError(f"nothing to consume within {_PATIENCE_S:g} s")
+        samples.append(time.perf_counter() - started)
+    consumer.close()
+    return latency(samples[_WARM_UP:])
+
+
+def first_message_of_a_group(job: Job) -> Figures:
+    """Subscribe as a new group to a topic that holds a message, and wait for that."""
+    producer = Producer({"bootstrap.servers": job.address, **PRODUCER, "linger.ms": 0})
+    _publish_one(producer, job)
+    started = time.perf_counter()
+    settings = {"bootstrap.servers": job.address, "group.id": f"{job.topic}-{time.time_ns()}", **CONSUMER}
+    consumer = Consumer({**settings, "auto.offset.reset": "earliest"})
+    consumer.subscribe([job.topic])
+    message = consumer.poll(job.seconds)
+    elapsed_s = time.perf_counter() - started
+    if message is None or message.error() is not None:
+        raise MeasurementError(f"no message within {job.seconds:g} s")
+    consumer.close()
+    return {"elapsed_s": elapsed_s}
+
+
 def _publish_one(producer: Producer, job: Job) -> None:
     acknowledged: list[Message] = []
 
@@ -101,4 +138,10 @@ def _publish_one(producer: Producer, job: Job) -> None:
             raise MeasurementError(f"not acknowledged within {_PATIENCE_S:g} s")
 
 
-OPERATIONS: Final = {"produce": produce, "consume": consume, "publish_one_by_one": publish_one_by_one}
+OPERATIONS: Final = {
+    "produce": produce,
+    "consume": consume,
+    "publish_one_by_one": publish_one_by_one,
+    "end_to_end": end_to_end,
+    "first_message_of_a_group": first_message_of_a_group,
+}

@@ -49,7 +49,7 @@ def start_all(bench: Bench, stack: ExitStack, specs: Sequence[BrokerSpec]) -> li
 
 def _compare_at(bench: Bench, brokers: list[BrokerProcess], size: int) -> None:
     progress(f"brokers, {size}-byte messages")
-    count = _suitable_count(bench, brokers, size)
+    count = suitable_count(bench, brokers, size)
     if count is None:
         return
     what = f"Brokers, {size}-byte messages, one partition, {count:,} a run"
@@ -60,7 +60,7 @@ def _compare_at(bench: Bench, brokers: list[BrokerProcess], size: int) -> None:
     interleave(bench, turns)
 
 
-def _suitable_count(bench: Bench, brokers: list[BrokerProcess], size: int) -> int | None:
+def suitable_count(bench: Bench, brokers: Sequence[BrokerProcess], size: int) -> int | None:
     """Return how many messages make a run of the right length, from a short trial that also warms the brokers up."""
     rates = []
     for broker in brokers:
@@ -85,10 +85,10 @@ def _turn(bench: Bench, broker: BrokerProcess, *, size: int, count: int) -> dict
             size=size,
             seconds=bench.pace.run_s,
         )
-        produced = _with_cpu(bench, broker, job)
+        produced = with_cpu(bench, broker, job)
         if broker.name == GOMQ_ALWAYS:
             return {case(size, "produce"): produced}
-        consumed = _with_cpu(bench, broker, job.to("consume"))
+        consumed = with_cpu(bench, broker, job.to("consume"))
     cpu = "cpu_s_per_million"
     return {
         case(size, "produce"): produced,
@@ -97,7 +97,8 @@ def _turn(bench: Bench, broker: BrokerProcess, *, size: int, count: int) -> dict
     }
 
 
-def _with_cpu(bench: Bench, broker: BrokerProcess, job: Job) -> Figures:
+def with_cpu(bench: Bench, broker: BrokerProcess, job: Job) -> Figures:
+    """Run a job, and return its figures with the broker's CPU time in place of the number of messages."""
     before = broker.cpu_s()
     figures = run_job(job, timeout_s=bench.pace.timeout_s)
     messages = figures.pop("messages")

@@ -17,10 +17,11 @@ def compare_startup(bench: Bench, specs: Sequence[BrokerSpec]) -> None:
     """Start and stop each broker several times, with an empty data directory."""
     progress("start-up")
     bench.results.describe(STARTUP, "From exec to the first answered ApiVersions; resident memory when idle", base=PEER)
-    interleave(bench, {spec.name: partial(_start, bench, spec) for spec in specs}, rounds=bench.pace.starts)
+    interleave(bench, {spec.name: partial(start, bench, spec, STARTUP) for spec in specs}, rounds=bench.pace.starts)
 
 
-def _start(bench: Bench, spec: BrokerSpec) -> dict[str, Figures]:
+def start(bench: Bench, spec: BrokerSpec, case: str) -> dict[str, Figures]:
+    """Start a broker, let it rest, and stop it."""
     with running(spec, bench.directory) as broker:
         time.sleep(bench.pace.idle_s)
-        return {STARTUP: {"start_s": broker.start_s, "idle_mb": broker.resident_bytes() / 1e6}}
+        return {case: {"start_s": broker.start_s, "idle_mb": broker.resident_bytes() / 1e6}}

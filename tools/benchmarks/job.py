@@ -27,6 +27,12 @@ class Job:
     """Messages to publish or to read; for latencies, the most samples to take."""
     size: int = 100
     """Bytes of one message's value."""
+    partitions: int = 1
+    """Of the topic; messages are spread over them."""
+    acks: str = "all"
+    """What a producer waits for, for those that are told."""
+    connections: int = 1
+    """How many at once, for a load that opens many."""
     seconds: float = 0.0
     """For latencies, when to stop; for reading, how long to go on starting over."""
     backend: str = "asyncio"
@@ -50,6 +56,10 @@ class Job:
     def of(self, count: int) -> Self:
         """Return the same job with so many messages."""
         return replace(self, count=count)
+
+    def waiting_for(self, acks: str) -> Self:
+        """Return the same job with these acks."""
+        return replace(self, acks=acks)
 
     def to(self, operation: str) -> Self:
         """Return another job of the same module on the same messages."""

@@ -17,6 +17,7 @@ from benchmarks.job import Job, rate
 from benchmarks.results import Figures, MeasurementError
 
 _PRODUCER, _CONSUMER = 0, 1
+_ANY_PARTITION: Final = -1
 _BLOCK_WHEN_FULL: Final = 0x4
 _AT_ONCE: Final = 10_000
 _PATIENCE_MS: Final = 10_000
@@ -54,8 +55,9 @@ for _name, _result, _arguments in (
     ("metadata_destroy", None, (c_void_p,)),
     ("produce_batch", c_int, (c_void_p, c_int32, c_int, c_void_p, c_int)),
     ("flush", c_int, (c_void_p, c_int)),
-    ("consume_start", c_int, (c_void_p, c_int32, c_int64)),
-    ("consume_callback", c_int, (c_void_p, c_int32, c_int, c_void_p, c_void_p)),
+    ("queue_new", c_void_p, (c_void_p,)),
+    ("consume_start_queue", c_int, (c_void_p, c_int32, c_int64, c_void_p)),
+    ("consume_callback_queue", c_int, (c_void_p, c_int, c_void_p, c_void_p)),
     ("consume_stop", c_int, (c_void_p, c_int32)),
     ("position", c_int, (c_void_p, c_void_p)),
     ("topic_partition_list_new", c_void_p, (c_int,)),
@@ -67,15 +69,17 @@ for _name, _result, _arguments in (
 
 def produce(job: Job) -> Figures:
     """Publish the messages and wait for every acknowledgement."""
-    handle = _client(_PRODUCER, {"bootstrap.servers": job.address, **PRODUCER})
+    handle = _client(_PRODUCER, {"bootstrap.servers": job.address, **PRODUCER, "acks": job.acks})
     topic = _library.rd_kafka_topic_new(handle, job.topic.encode(), None)
     _find_leader(handle, topic)
     value = job.value  # not copied by the library, so it has to outlive the flush
     messages = (_Message * _AT_ONCE)(*[_Message(payload=value, size=job.size) for _ in range(_AT_ONCE)])
+    partition = 0 if job.partitions == 1 else _ANY_PARTITION
     started = time.perf_counter()
     left = job.count
     while left:
-        left -= _library.rd_kafka_produce_batch(topic, 0, _BLOCK_WHEN_FULL, byref(messages), min(left, _AT_ONCE))
+        count = min(left, _AT_ONCE)
+        left -= _library.rd_kafka_produce_batch(topic, partition, _BLOCK_WHEN_FULL, byref(messages), count)
     if _library.rd_kafka_flush(handle, _PATIENCE_MS):
         raise MeasurementError("messages were not acknowledged in time")
     return rate(job.count, job.size, time.perf_counter() - started) | {"messages": job.count}
@@ -97,22 +101,28 @@ def consume(job: Job) -> Figures:
     """Read the topic from offset 0 to its end, again and again until the time is up."""
     handle = _client(_CONSUMER, {"bootstrap.servers": job.address, **CONSUMER})
     topic = _library.rd_kafka_topic_new(handle, job.topic.encode(), None)
-    partitions = _library.rd_kafka_topic_partition_list_new(1)
-    position = _library.rd_kafka_topic_partition_list_add(partitions, job.topic.encode(), 0)
+    queue = _library.rd_kafka_queue_new(handle)
+    partitions = _library.rd_kafka_topic_partition_list_new(job.partitions)
+    positions = [
+        _library.rd_kafka_topic_partition_list_add(partitions, job.topic.encode(), partition)
+        for partition in range(job.partitions)
+    ]
     started = time.perf_counter()
     messages = 0
     while messages == 0 or time.perf_counter() - started < job.seconds:
-        _library.rd_kafka_consume_start(topic, 0, 0)
+        for partition in range(job.partitions):
+            _library.rd_kafka_consume_start_queue(topic, partition, 0, queue)
         served = 0
         # What is served includes a few events that are no messages; where the reader stands is the truth, but it is
         # the last pass's until the first message of this one.
-        while served < job.count or position.contents.offset < job.count:
-            events = _library.rd_kafka_consume_callback(topic, 0, _PATIENCE_MS, _DISCARD, None)
+        while served < job.count or sum(max(position.contents.offset, 0) for position in positions) < job.count:
+            events = _library.rd_kafka_consume_callback_queue(queue, _PATIENCE_MS, _DISCARD, None)
             if events <= 0:
                 raise MeasurementError(f"nothing more after {served} messages")
             served += events
             _library.rd_kafka_position(handle, partitions)
-        _library.rd_kafka_consume_stop(topic, 0)
+        for partition in range(job.partitions):
+            _library.rd_kafka_consume_stop(topic, partition)
         messages += job.count
     return rate(messages, job.size, time.perf_counter() - started) | {"messages": messages}
 

@@ -41,6 +41,12 @@ class Pace:
     """Size of the log that is opened after a clean stop."""
     partitions: int
     """How many a broker opens that has many."""
+    perf_test_messages: int
+    """What Kafka's own load generator publishes, once its JVM is warm a second or two."""
+    perf_test_rounds: int
+    """Its runs."""
+    connections: int
+    """How many publish slowly at the same time."""
 
     @property
     def timeout_s(self) -> float:
@@ -60,6 +66,9 @@ FULL: Final = Pace(
     compacted_bytes=1 << 30,
     whole_bytes=10 << 30,
     partitions=2000,
+    perf_test_messages=500_000,
+    perf_test_rounds=3,
+    connections=1000,
 )
 QUICK: Final = Pace(
     rounds=3,
@@ -73,6 +82,9 @@ QUICK: Final = Pace(
     compacted_bytes=128 << 20,
     whole_bytes=1 << 30,
     partitions=200,
+    perf_test_messages=100_000,
+    perf_test_rounds=1,
+    connections=200,
 )
 
 

@@ -12,7 +12,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,8 @@ class BrokerSpec:
     name: str
     command: tuple[str, ...]
     """Program and arguments; ``{port}`` and ``{data}`` in them are filled in at each start."""
+    prepare: Callable[[Path, int], None] | None = None
+    """Done before each start, and not timed; gets the data directory, which is not there yet, and the port."""
 
 
 class BrokerProcess:
@@ -44,10 +46,12 @@ class BrokerProcess:
 
     def __init__(self, spec: BrokerSpec, directory: Path) -> None:
         self.name = spec.name
-        self._port = _free_port()
+        self._port = free_port()
         self._log = directory / f"{self._port}.log"
         data = directory / f"{self._port}.data"
         command = [part.format(port=self._port, data=data) for part in spec.command]
+        if spec.prepare is not None:
+            spec.prepare(data, self._port)
         started = time.perf_counter()
         with self._log.open("wb") as log:
             self._process = _spawn(command, log)
@@ -135,7 +139,12 @@ def _spawn(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         raise MeasurementError(f"cannot run {command[0]}: {error.strerror}") from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port that nobody uses.
+
+    Raises:
+        MeasurementError: there is none.
+    """
     for port in random.sample(_PORTS, k=100):
         with closing(socket.socket()) as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))

@@ -3,9 +3,19 @@
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.compare_brokers import case
+from benchmarks.compare_brokers import SIZES, case
 from benchmarks.compare_clients import AIOKAFKA, CONSUME, GOMQ_ASYNCIO, GOMQ_TRIO, PRODUCE
 from benchmarks.compare_compaction import BEFORE, DURING, FLUSHES, publish_case
+from benchmarks.compare_connections import CONNECTIONS, FIRST_MESSAGE, MANY, ONE
+from benchmarks.compare_kafka import (
+    ACKS,
+    END_TO_END,
+    PARTITIONS,
+    PUBLISH,
+    STARTUP as KAFKA_STARTUP,
+    case as kafka_case,
+    perf_case,
+)
 from benchmarks.compare_startup import STARTUP
 from benchmarks.compare_storage import (
     APPEND,
@@ -19,6 +29,7 @@ from benchmarks.compare_storage import (
     RECOVER,
     SMALL,
 )
+from benchmarks.contestant_kafka import KAFKA
 from benchmarks.contestants import GOMQ_NEVER, PEER
 from benchmarks.results import Results
 
@@ -115,6 +126,68 @@ def _storage() -> tuple[Target, ...]:
     )
 
 
+def _kafka() -> tuple[Target, ...]:
+    rate, cpu = "messages_per_s", "cpu_s_per_million"
+    rates = [
+        Target(
+            what=f"beside Kafka: {direction}, {size} bytes, {partitions} partition{'s' if partitions > 1 else ''}",
+            case=kafka_case(size, partitions, direction),
+            figure=rate,
+            theirs=KAFKA,
+            at_least=1.0,
+        )
+        for size in SIZES
+        for partitions in PARTITIONS
+        for direction in (*(f"produce.{acks}" for acks in ACKS), "consume")
+    ]
+    costs = [
+        Target(
+            what=f"beside Kafka: CPU, {size} bytes, {partitions} partition{'s' if partitions > 1 else ''}",
+            case=kafka_case(size, partitions, "both"),
+            figure=cpu,
+            theirs=KAFKA,
+            at_most=0.5,
+        )
+        for size in SIZES
+        for partitions in PARTITIONS
+    ]
+    perf_tests = [
+        Target(
+            what=f"beside Kafka: kafka-producer-perf-test, acks={acks}",
+            case=perf_case(acks),
+            figure=rate,
+            theirs=KAFKA,
+            at_least=1.0,
+        )
+        for acks in ACKS
+    ]
+    return (
+        *rates,
+        *costs,
+        *perf_tests,
+        Target(what="beside Kafka: publish, p99", case=PUBLISH, figure="p99_ms", theirs=KAFKA, at_most=0.5),
+        Target(what="beside Kafka: end to end, p99", case=END_TO_END, figure="p99_ms", theirs=KAFKA, at_most=0.5),
+        Target(what="beside Kafka: start-up", case=KAFKA_STARTUP, figure="start_s", theirs=KAFKA, at_most=0.1),
+        Target(what="beside Kafka: memory", case=KAFKA_STARTUP, figure="idle_mb", theirs=KAFKA, at_most=0.1),
+    )
+
+
+def _connections() -> tuple[Target, ...]:
+    first = "first message of a new group"
+    return (
+        Target(
+            what="many slow connections beside one, p99",
+            case=CONNECTIONS,
+            figure="p99_ms",
+            ours=MANY,
+            theirs=ONE,
+            at_most=3,
+        ),
+        Target(what=first, case=FIRST_MESSAGE, figure="elapsed_s", at_most=0.3, unit="s"),
+        Target(what=f"{first}, beside the peer", case=FIRST_MESSAGE, figure="elapsed_s", theirs=PEER, at_most=0.1),
+    )
+
+
 TARGETS: Final = (
     *_brokers(100, produce=1.0, consume=1.2, cpu=0.6),
     *_brokers(1024, produce=1.5, consume=1.4, cpu=0.5),
@@ -123,4 +196,6 @@ TARGETS: Final = (
     Target(what="start to first answer", case=STARTUP, figure="start_s", at_most=0.5, unit="s"),
     Target(what="resident memory when idle", case=STARTUP, figure="idle_mb", at_most=60, unit="MB"),
     *_storage(),
+    *_kafka(),
+    *_connections(),
 )

@@ -16,8 +16,8 @@ _numbers = itertools.count(1)
 
 
 @contextmanager
-def temporary_topic(broker: BrokerProcess) -> Iterator[str]:
-    """Create a topic of one partition and delete it at the end; the block gets its name.
+def temporary_topic(broker: BrokerProcess, *, partitions: int = 1) -> Iterator[str]:
+    """Create a topic and delete it at the end; the block gets its name.
 
     Raises:
         MeasurementError: the broker did not create it, or ended within the block, which then is what went wrong there.
@@ -26,7 +26,7 @@ def temporary_topic(broker: BrokerProcess) -> Iterator[str]:
     broker.check()
     admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 2})
     try:
-        admin.create_topics([NewTopic(name, 1, 1)])[name].result(_TIMEOUT_S)
+        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(_TIMEOUT_S)
     except KafkaException as error:
         raise MeasurementError(f"cannot create topic {name}: {error}") from error
     except TimeoutError as error:
