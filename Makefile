@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench soak interop-kafka mutants clean
+.PHONY: help demo test check format bench soak interop-kafka mutants fuzz clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -23,8 +23,9 @@ $(VENV)/.dev: $(VENV)/.run
 demo: $(VENV)/.run  ## publish this repository's own lines, replay them from offset 0, compare, dump the segments
 	@$(BIN)/gomq demo README.md pyproject.toml gomq/__init__.py storage/gomq_storage/log.py
 
+# Two workers, for two cores; each takes whole files, so that what a file's tests share is set up once.
 test: $(VENV)/.dev interop-kafka  ## run every test that ends within minutes
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/.dev  ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .
@@ -52,8 +53,17 @@ interop-kafka:  ## fetch Apache Kafka's jars for the tests that compare with it,
 soak: $(VENV)/.dev  ## the long tests: crash loops and large logs
 	@$(BIN)/python -m pytest -q -m soak --timeout 1800
 
+# An environment of its own: atheris comes with a compiler's run-time library, for some versions of Python only.
+.venv-fuzz/.fuzz: pyproject.toml
+	@test -x .venv-fuzz/bin/python || $(PYTHON) -m venv .venv-fuzz
+	@.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fuzz]'
+	@touch $@
+
+fuzz: .venv-fuzz/.fuzz  ## look for bytes that a decoder cannot take; a minute for each; ARGS=--help
+	@.venv-fuzz/bin/python -m tests.fuzz $(ARGS)
+
 mutants: $(VENV)/.dev  ## test the tests of the log: each sync and check switched off must make one fail; ARGS=--help
 	@$(BIN)/python tests/mutants.py $(ARGS)
 
 clean:  ## forget the virtual environments and caches
-	rm -rf $(VENV) .venv-bench .interop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench .venv-fuzz .interop .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
