@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from gomq_storage.batch import walk
+from gomq_storage.batch import BatchHeader, check_batch, walk
+from gomq_storage.errors import CorruptBatchError
 from gomq_storage.log import Log
-from gomq_storage.record import NewRecord, decode_batch, encode_batch
+from gomq_storage.record import NewRecord, Record, decode_batch, encode_batch
 
 _READ_BYTES: Final = 1 << 20
 
@@ -20,15 +21,29 @@ def replay(log: Log) -> Iterator[tuple[bytes, bytes | None]]:
     Raises:
         CorruptBatchError: the log is damaged.
     """
+    for header, records in replay_batches(log):
+        if not header.is_control:
+            for record in records:
+                if record.key is not None:
+                    yield record.key, record.value
+
+
+def replay_batches(log: Log) -> Iterator[tuple[BatchHeader, list[Record]]]:
+    """Yield every batch from the log's start on, its CRC checked, and its records; only a few are held at once.
+
+    Raises:
+        CorruptBatchError: the log is damaged.
+    """
     offset = log.log_start
     while (found := log.read(offset, max_bytes=_READ_BYTES)) is not None:
-        data = found.read()
-        for position, header in walk(data):
-            if not header.is_control:
-                for record in decode_batch(memoryview(data)[position:], header):
-                    if record.key is not None:
-                        yield record.key, record.value
+        data = memoryview(found.read())
+        came_from = offset
+        for position, _ in walk(data):
+            header = check_batch(data, position)
+            yield header, decode_batch(data[position:], header)
             offset = header.next_offset
+        if offset <= came_from:
+            raise CorruptBatchError(f"no whole batch at offset {offset}")
 
 
 def append(log: Log, changes: Iterable[tuple[bytes, bytes | None]]) -> None:

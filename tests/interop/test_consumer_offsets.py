@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from gomq.broker.offsets_records import (
+from gomq.broker.groups.records import (
     GroupMetadataKey,
     OffsetCommitKey,
     OffsetCommitValue,

@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, strategies as st
 
-from gomq.broker.offsets_fields import CorruptOffsetsRecordError
-from gomq.broker.offsets_records import (
+from gomq.broker.groups.fields import CorruptOffsetsRecordError
+from gomq.broker.groups.records import (
     GroupMetadataKey,
     GroupMetadataValue,
     MemberMetadata,

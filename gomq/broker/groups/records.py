@@ -17,7 +17,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from gomq.broker.offsets_fields import CorruptOffsetsRecordError, FieldReader, FieldWriter
+from gomq.broker.groups.fields import CorruptOffsetsRecordError, FieldReader, FieldWriter
 
 OFFSET_COMMIT_KEYS: Final = (0, 1)
 GROUP_METADATA_KEY: Final = 2
