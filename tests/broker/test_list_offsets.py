@@ -6,11 +6,12 @@ import pytest
 
 from gomq.protocol.api import Api
 from gomq_storage.compression import Codec
+from gomq_storage.record import NewRecord, encode_batch
 from tests.broker.conftest import Disk
 from tests.support.wire import Wire, batch, create_values, patched, produce_values, timed_batch, versions
 
 LATEST, EARLIEST, LARGEST, EARLIEST_LOCAL, LATEST_TIERED, PENDING_UPLOAD = -1, -2, -3, -4, -5, -6
-CORRUPT, UNKNOWN, UNSUPPORTED, UNKNOWN_EPOCH = 2, 3, 35, 75
+CORRUPT, UNKNOWN, UNSUPPORTED, INVALID_REQUEST, UNKNOWN_EPOCH = 2, 3, 35, 42, 75
 NEWEST = 11
 
 
@@ -78,9 +79,45 @@ async def test_a_time_far_in_the_future_finds_nothing(wire: Wire, timestamp: int
 
 
 @pytest.mark.parametrize("timestamp", [-(2**63), -7, -100])
-async def test_a_time_before_all_times_finds_the_first_record(wire: Wire, timestamp: int):
+async def test_a_negative_time_that_stands_for_nothing_is_unsupported(wire: Wire, timestamp: int):
     await produce(wire, timed_batch(100))
-    assert await offset_at(wire, timestamp) == 0
+    for version in versions(Api.LIST_OFFSETS):
+        found = await ask(wire, timestamp, version=version)
+        assert (found.error_code, found.offset, found.timestamp) == (UNSUPPORTED, -1, -1)
+
+
+async def test_times_out_of_order_over_many_segments_find_the_first_record_that_is_late_enough(wire: Wire):
+    await wire.ask(Api.CREATE_TOPICS, **create_values("rolled", configs={"segment.bytes": "1048576"}))
+    times = [(500 * number) % 3001 for number in range(12)]  # ascending, but for two falls
+    for time in times:
+        raw = encode_batch([NewRecord(b"x" * 400_000, timestamp=time)], now_ms=time)
+        answer = await wire.ask(Api.PRODUCE, 9, **produce_values({"rolled": {0: raw}}))
+        assert answer.responses[0].partition_responses[0].error_code == 0
+    for time in (0, 1, 499, 500, 1000, 2999, 3000, 3001):
+        expected = next((offset for offset, each in enumerate(times) if each >= time), -1)
+        assert (await ask(wire, time, topic="rolled")).offset == expected
+    assert (await ask(wire, LARGEST, topic="rolled")).offset == times.index(max(times))
+
+
+async def test_a_partition_named_twice_is_an_invalid_request_answered_once(wire: Wire):
+    await wire.ask(Api.CREATE_TOPICS, **create_values("pairs", partitions=2))
+    entries = [{"partition_index": index, "current_leader_epoch": -1, "timestamp": LATEST} for index in (0, 1, 0)]
+    answer = await wire.ask(Api.LIST_OFFSETS, NEWEST, topics=[{"name": "pairs", "partitions": entries}])
+    found = [(each.partition_index, int(each.error_code), each.offset) for each in answer.topics[0].partitions]
+    assert found == [(0, INVALID_REQUEST, -1), (1, 0, 0)]
+
+
+@pytest.mark.parametrize("version", [10, 11])
+async def test_an_answer_waits_for_a_sync_no_longer_than_the_request_says(wire: Wire, disk: Disk, version: int):
+    disk.hold()
+    answer = await wire.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: timed_batch(100)}}, acks=1))
+    assert answer.responses[0].partition_responses[0].error_code == 0
+    entry = {"partition_index": 0, "current_leader_epoch": -1, "timestamp": LATEST}
+    topics = [{"name": "orders", "partitions": [entry]}]
+    answer = await wire.ask(Api.LIST_OFFSETS, version, topics=topics, timeout=20)
+    assert answer.topics[0].partitions[0].offset == 0
+    answer = await wire.ask(Api.LIST_OFFSETS, version, topics=topics, timeout=20, replica_id=5)
+    assert answer.topics[0].partitions[0].offset == 1  # what a replica asks for is the log's own end
 
 
 async def test_the_largest_timestamp_need_not_be_the_last(wire: Wire):
