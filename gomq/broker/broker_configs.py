@@ -1,104 +1,120 @@
-"""The broker's settings as Kafka names them: what DescribeConfigs answers for the broker. None can be changed there.
+"""The broker's settings as Kafka names them: what DescribeConfigs answers for the broker.
 
-First what stands behind the topics' configs, then what ``BrokerConfig`` holds, and what Kafka has a setting for and
-GoMQ has not. Names that begin with ``gomq.`` are not Kafka's.
+First what the broker can be told (``settings.py``), then what Kafka has a setting for and GoMQ has not, and which has
+one value. Names that begin with ``gomq.`` are not Kafka's.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from gomq.broker.config import BrokerConfig
+from gomq.broker.dynamic_configs import DYNAMIC
+from gomq.broker.settings import SETTINGS, Setting
 from gomq.broker.topic_config_table import TOPIC_CONFIGS
-from gomq.broker.topic_configs import ConfigEntry, Synonym, default_synonyms
+from gomq.broker.topic_configs import ConfigEntry, Layers, Synonym, default_synonyms
 from gomq.protocol.configs import ConfigSource, ConfigType
 
+MAX_PARTITIONS_TOLD: Final = 2000
+"""``max.request.partition.size.limit``: of one answer to DescribeTopicPartitions (KIP-966)."""
+_BUILT_IN: Final = BrokerConfig(data=Path())
+_WITHOUT_DEFAULT: Final = frozenset({"data"})
 
-class _Setting(NamedTuple):
+
+class _Fixed(NamedTuple):
     name: str
     type: ConfigType
-    text: Callable[[BrokerConfig], str]
+    value: str
     documentation: str
 
 
-_SETTINGS: Final = (
-    _Setting(
-        "auto.create.topics.enable",
-        ConfigType.BOOLEAN,
-        lambda config: "true" if config.auto_create_topics else "false",
-        "Whether topics are created when a client that allows it names them.",
-    ),
-    _Setting("broker.id", ConfigType.INT, lambda config: str(config.node_id), "The broker's id."),
-    _Setting("delete.topic.enable", ConfigType.BOOLEAN, lambda _: "true", "Topics can be deleted."),
-    _Setting(
-        "fetch.max.bytes",
+_FIXED: Final = (
+    _Fixed("default.replication.factor", ConfigType.INT, "1", "How many replicas a partition has: there is one."),
+    _Fixed("delete.topic.enable", ConfigType.BOOLEAN, "true", "Topics can be deleted."),
+    _Fixed(
+        "max.request.partition.size.limit",
         ConfigType.INT,
-        lambda config: str(config.max_fetch_bytes),
-        "The most that one answer to a Fetch holds.",
-    ),
-    _Setting(
-        "gomq.flush",
-        ConfigType.STRING,
-        lambda config: str(config.flush),
-        "When messages are synced: always before they are acknowledged, at an interval, or never.",
-    ),
-    _Setting(
-        "gomq.flush.interval.ms",
-        ConfigType.LONG,
-        lambda config: str(round(config.flush_interval * 1000)),
-        "The time between two syncs where they are made at an interval.",
-    ),
-    _Setting(
-        "gomq.max.partitions.per.topic",
-        ConfigType.INT,
-        lambda config: str(config.max_partitions_per_topic),
-        "How many partitions one topic may have.",
-    ),
-    _Setting("listeners", ConfigType.LIST, lambda config: f"PLAINTEXT://{config.listen}", "Where the broker listens."),
-    _Setting("log.dirs", ConfigType.STRING, lambda config: str(config.data), "The data directory."),
-    _Setting("node.id", ConfigType.INT, lambda config: str(config.node_id), "The broker's id."),
-    _Setting(
-        "num.partitions",
-        ConfigType.INT,
-        lambda config: str(config.default_partitions),
-        "How many partitions a topic has that is created without saying so.",
-    ),
-    _Setting(
-        "socket.request.max.bytes",
-        ConfigType.INT,
-        lambda config: str(config.max_request_bytes),
-        "A connection that announces a larger request is closed.",
+        str(MAX_PARTITIONS_TOLD),
+        "How many partitions one answer to DescribeTopicPartitions holds.",
     ),
 )
-_BUILT_IN: Final = BrokerConfig(data=Path())
 
 
-def broker_config_entries(config: BrokerConfig) -> list[ConfigEntry]:
-    """Say what every setting of the broker is, by name."""
+def broker_config_entries(started: BrokerConfig, layers: Layers) -> list[ConfigEntry]:
+    """Say what every setting of this broker is, by name.
+
+    Args:
+        started: what it was started with.
+        layers: what was set since.
+    """
+    entries = [*_entries(started, layers), *(_fixed_entry(each) for each in (*_FIXED, _broker_id(started)))]
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def entries_for_all_brokers(started: BrokerConfig, layers: Layers) -> list[ConfigEntry]:
+    """Say what was set for all brokers, and nothing else: in Kafka a broker without a name has only that."""
+    of_all = tuple(layer for layer in layers if layer[0] is ConfigSource.DYNAMIC_DEFAULT_BROKER)
+    names = {name for _, configs in of_all for name in configs}
+    found = (entry for entry in _entries(started, of_all) if entry.name in names)
+    return sorted((entry.only(ConfigSource.DYNAMIC_DEFAULT_BROKER) for entry in found), key=lambda entry: entry.name)
+
+
+def _entries(started: BrokerConfig, layers: Layers) -> list[ConfigEntry]:
     behind_topics = [
         ConfigEntry(
-            name=topic_config.broker_name,
-            type=topic_config.type,
-            documentation=topic_config.documentation,
-            synonyms=default_synonyms(topic_config, config.log),
-            is_read_only=True,
+            name=config.broker_name,
+            type=config.type,
+            documentation=config.documentation,
+            synonyms=default_synonyms(config, started.log, layers),
+            is_read_only=config.broker_name not in DYNAMIC,
         )
-        for topic_config in TOPIC_CONFIGS.values()
+        for config in TOPIC_CONFIGS.values()
     ]
-    return sorted([*behind_topics, *(_entry(setting, config) for setting in _SETTINGS)], key=lambda entry: entry.name)
+    told = {entry.name for entry in behind_topics}
+    return [
+        *behind_topics,
+        *(_entry(setting, started, layers) for setting in SETTINGS if setting.wire_name not in told),
+    ]
 
 
-def _entry(setting: _Setting, config: BrokerConfig) -> ConfigEntry:
-    value, built_in = setting.text(config), setting.text(_BUILT_IN)
-    synonym = Synonym(
-        name=setting.name,
-        value=value,
-        source=ConfigSource.DEFAULT if value == built_in else ConfigSource.STATIC_BROKER,
-    )
+def _entry(setting: Setting, started: BrokerConfig, layers: Layers) -> ConfigEntry:
+    name = setting.wire_name
+    kind = setting.kafka_kind or setting.kind
+    since = [
+        Synonym(name=name, value=kind.write(setting.parse_kafka(texts[name])), source=source)
+        for source, texts in layers
+        if name in texts
+    ]
+    value, built_in = _text(setting, started), _text(setting, _BUILT_IN)
+    static = [] if value == built_in else [Synonym(name=name, value=value, source=ConfigSource.STATIC_BROKER)]
+    default = [Synonym(name=name, value=built_in, source=ConfigSource.DEFAULT)]
+    if static and setting.field in _WITHOUT_DEFAULT:
+        default = []
     return ConfigEntry(
-        name=setting.name,
-        type=setting.type,
+        name=name,
+        type=kind.config_type,
         documentation=setting.documentation,
-        synonyms=(synonym,),
+        synonyms=(*since, *static, *default),
+        is_read_only=name not in DYNAMIC,
+        is_sensitive=setting.is_sensitive,
+    )
+
+
+def _text(setting: Setting, config: BrokerConfig) -> str:
+    text = setting.kafka_text(config)
+    if setting.field == "listen":  # Kafka's have a name each
+        return ",".join(part if "://" in part else f"PLAINTEXT://{part}" for part in text.split(","))
+    return text
+
+
+def _broker_id(started: BrokerConfig) -> _Fixed:
+    return _Fixed("broker.id", ConfigType.INT, str(started.node_id), "The broker's id.")
+
+
+def _fixed_entry(fixed: _Fixed) -> ConfigEntry:
+    return ConfigEntry(
+        name=fixed.name,
+        type=fixed.type,
+        documentation=fixed.documentation,
+        synonyms=(Synonym(name=fixed.name, value=fixed.value, source=ConfigSource.DEFAULT),),
         is_read_only=True,
     )

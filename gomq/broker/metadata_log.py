@@ -1,6 +1,7 @@
 """What the broker must remember, as a log: keyed records in the internal topic ``__gomq_metadata``.
 
     key  topic/<name>   value  {"id": "<uuid>", "partitions": 1, "configs": {"segment.bytes": "1048576"}}
+    key  broker/<id>    value  {"configs": {"log.retention.ms": "1000"}}    set while it ran; without an id for all
     key  producer-ids   value  {"next": 1000}      ids below were handed out, or may have been
     key  leader-epoch   value  {"epoch": 3}        of all partitions
 

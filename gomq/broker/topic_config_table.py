@@ -5,10 +5,11 @@ there is nothing here that they could speak of: those of tiered storage, and tho
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from gomq.protocol.configs import ConfigType
-from gomq_storage.config import MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES
+from gomq_storage.config import MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES, TimestampType
 
 MAX_INT: Final = 2**31 - 1
 MAX_LONG: Final = 2**63 - 1
@@ -31,6 +32,20 @@ class TopicConfig:
     most: int = MAX_LONG
     no_limit: int | None = None
     """The number that stands for None."""
+    choices: tuple[StrEnum, ...] = ()
+    """All values, where they are words."""
+
+
+def _compression_level(codec: str, level: int) -> TopicConfig:
+    """What nobody can choose, with Kafka's default."""
+    name = f"compression.{codec}.level"
+    return TopicConfig(
+        name=name,
+        type=ConfigType.INT,
+        broker_name=name,
+        documentation="Used by no topic: batches stay as their producers compressed them.",
+        fixed=str(level),
+    )
 
 
 _ALL: Final = (
@@ -42,20 +57,8 @@ _ALL: Final = (
         "key, both, or neither.",
         field="cleanup_policy",
     ),
-    TopicConfig(
-        name="compression.gzip.level",
-        type=ConfigType.INT,
-        broker_name="compression.gzip.level",
-        documentation="Used by no topic: batches stay as their producers compressed them.",
-        fixed="-1",
-    ),
-    TopicConfig(
-        name="compression.lz4.level",
-        type=ConfigType.INT,
-        broker_name="compression.lz4.level",
-        documentation="Used by no topic: batches stay as their producers compressed them.",
-        fixed="9",
-    ),
+    _compression_level("gzip", -1),
+    _compression_level("lz4", 9),
     TopicConfig(
         name="compression.type",
         type=ConfigType.STRING,
@@ -63,13 +66,7 @@ _ALL: Final = (
         documentation="Batches stay as their producers compressed them.",
         fixed="producer",
     ),
-    TopicConfig(
-        name="compression.zstd.level",
-        type=ConfigType.INT,
-        broker_name="compression.zstd.level",
-        documentation="Used by no topic: batches stay as their producers compressed them.",
-        fixed="3",
-    ),
+    _compression_level("zstd", 3),
     TopicConfig(
         name="delete.retention.ms",
         type=ConfigType.LONG,
@@ -127,22 +124,24 @@ _ALL: Final = (
         name="message.timestamp.after.max.ms",
         type=ConfigType.LONG,
         broker_name="log.message.timestamp.after.max.ms",
-        documentation="How far in the future a message's timestamp may be: any is taken.",
-        fixed=str(MAX_LONG),
+        documentation="How far ahead of the broker's clock a message's timestamp may be.",
+        field="message_timestamp_after_max_ms",
     ),
     TopicConfig(
         name="message.timestamp.before.max.ms",
         type=ConfigType.LONG,
         broker_name="log.message.timestamp.before.max.ms",
-        documentation="How far in the past a message's timestamp may be: any is taken.",
-        fixed=str(MAX_LONG),
+        documentation="How far behind the broker's clock a message's timestamp may be.",
+        field="message_timestamp_before_max_ms",
     ),
     TopicConfig(
         name="message.timestamp.type",
         type=ConfigType.STRING,
         broker_name="log.message.timestamp.type",
-        documentation="Messages keep the timestamps that their producers gave them.",
-        fixed="CreateTime",
+        documentation="Whose clock a message's timestamp is read from: its producer's, or the broker's when it "
+        "appends the message.",
+        field="message_timestamp_type",
+        choices=tuple(TimestampType),
     ),
     TopicConfig(
         name="min.cleanable.dirty.ratio",

@@ -7,9 +7,10 @@ taken and then ignored would be a promise not kept.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import reduce
 from operator import or_
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from gomq.broker.topic_config_table import TOPIC_CONFIGS, TopicConfig
 from gomq.protocol.configs import ConfigSource, ConfigType
@@ -20,6 +21,10 @@ _DECIMAL: Final = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([e
 _POLICIES: Final = {"compact": CleanupPolicy.COMPACT, "delete": CleanupPolicy.DELETE}
 _MOST_SHOWN: Final = 100
 """Characters of a client's text that an error message repeats."""
+
+
+Layers: TypeAlias = tuple[tuple[ConfigSource, Mapping[str, str]], ...]
+"""What was set for the broker while it ran, by the names of its settings; what counts most in front."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,8 @@ class ConfigEntry:
     synonyms: tuple[Synonym, ...]
     """Whatever gives it a value, what counts most in front; never empty."""
     is_read_only: bool = False
+    is_sensitive: bool = False
+    """Whether nobody is told what it is."""
 
     @property
     def value(self) -> str:
@@ -52,16 +59,23 @@ class ConfigEntry:
         """Where that comes from."""
         return self.synonyms[0].source
 
+    def only(self, source: ConfigSource) -> "ConfigEntry":
+        """Leave out what other places say, of which there must be more."""
+        return replace(self, synonyms=tuple(each for each in self.synonyms if each.source is source))
+
     def response(self, *, synonyms: bool = False, documentation: bool = False) -> dict[str, Any]:
         """Lay it out as a response's fields, with what is asked for."""
         told = self.synonyms if synonyms else ()
+        hidden = self.is_sensitive
         return {
             "name": self.name,
-            "value": self.value,
+            "value": None if hidden else self.value,
             "read_only": self.is_read_only,
             "config_source": self.source,
-            "is_sensitive": False,
-            "synonyms": [{"name": each.name, "value": each.value, "source": each.source} for each in told],
+            "is_sensitive": hidden,
+            "synonyms": [
+                {"name": each.name, "value": None if hidden else each.value, "source": each.source} for each in told
+            ],
             "config_type": self.type,
             "documentation": self.documentation if documentation else None,
         }
@@ -88,31 +102,40 @@ def apply_topic_configs(defaults: LogConfig, configs: Mapping[str, str | None]) 
     return replace(defaults, **changes)
 
 
-def topic_config_entries(defaults: LogConfig, configs: Mapping[str, str | None]) -> list[ConfigEntry]:
+def topic_config_entries(
+    defaults: LogConfig, configs: Mapping[str, str | None], layers: Layers = ()
+) -> list[ConfigEntry]:
     """Say what every config of a topic is, and why.
 
     Args:
-        defaults: the broker's settings.
+        defaults: the settings that the broker was started with.
         configs: the topic's own, which ``apply_topic_configs`` has passed.
+        layers: what was set for the broker since.
     """
     return [
         ConfigEntry(
             name=config.name,
             type=config.type,
             documentation=config.documentation,
-            synonyms=(*_own(config, configs.get(config.name)), *default_synonyms(config, defaults)),
+            synonyms=(*_own(config, configs.get(config.name)), *default_synonyms(config, defaults, layers)),
         )
         for config in TOPIC_CONFIGS.values()
     ]
 
 
-def default_synonyms(config: TopicConfig, defaults: LogConfig) -> tuple[Synonym, ...]:
+def default_synonyms(config: TopicConfig, defaults: LogConfig, layers: Layers = ()) -> tuple[Synonym, ...]:
     """Say what a config is where a topic has none of its own: set for the broker, set nowhere."""
+    name = config.broker_name
+    since = tuple(
+        Synonym(name=name, value=_normal(config, texts[name]), source=source)
+        for source, texts in layers
+        if name in texts
+    )
     value, built_in = (_text(config, each) for each in (defaults, LogConfig()))
-    fallback = Synonym(name=config.broker_name, value=built_in, source=ConfigSource.DEFAULT)
+    fallback = Synonym(name=name, value=built_in, source=ConfigSource.DEFAULT)
     if value == built_in:
-        return (fallback,)
-    return (Synonym(name=config.broker_name, value=value, source=ConfigSource.STATIC_BROKER), fallback)
+        return (*since, fallback)
+    return (*since, Synonym(name=name, value=value, source=ConfigSource.STATIC_BROKER), fallback)
 
 
 def list_items(text: str) -> list[str]:
@@ -123,13 +146,14 @@ def list_items(text: str) -> list[str]:
 def _own(config: TopicConfig, value: str | None) -> tuple[Synonym, ...]:
     if value is None:
         return ()
+    return (Synonym(name=config.name, value=_normal(config, value), source=ConfigSource.TOPIC),)
+
+
+def _normal(config: TopicConfig, text: str) -> str:
+    """Write what was set as it is understood."""
     if config.type is ConfigType.LIST:
-        text = ",".join(list_items(value))  # as it was ordered, or tools that compare would set it again and again
-    elif config.field is None:
-        text = config.fixed
-    else:
-        text = _value_text(config, _parse(config, value))
-    return (Synonym(name=config.name, value=text, source=ConfigSource.TOPIC),)
+        return ",".join(list_items(text))  # as it was ordered, or tools that compare would set it again and again
+    return config.fixed if config.field is None else _value_text(config, _parse(config, text))
 
 
 def _text(config: TopicConfig, log_config: LogConfig) -> str:
@@ -138,13 +162,13 @@ def _text(config: TopicConfig, log_config: LogConfig) -> str:
     return _value_text(config, getattr(log_config, config.field))
 
 
-def _value_text(config: TopicConfig, value: CleanupPolicy | float | None) -> str:
+def _value_text(config: TopicConfig, value: CleanupPolicy | StrEnum | float | None) -> str:
     if isinstance(value, CleanupPolicy):
         return ",".join(name for name, policy in _POLICIES.items() if policy in value)
     return str(config.no_limit if value is None else value)
 
 
-def _parse(config: TopicConfig, text: str | None) -> CleanupPolicy | float | None:
+def _parse(config: TopicConfig, text: str | None) -> CleanupPolicy | StrEnum | float | None:
     """Make a config's value of its text; of one that is fixed nothing, once it is found to be that."""
     if text is None:
         raise ValueError(f"{config.name} must have a value: {_allowed(config)}")
@@ -155,13 +179,15 @@ def _parse(config: TopicConfig, text: str | None) -> CleanupPolicy | float | Non
     elif config.field is None:
         if text.strip().lower() == config.fixed.lower():
             return None
-    elif (number := _parse_number(config, text.strip())) is not None:
-        return None if number == config.no_limit else number
+    elif (value := _parse_value(config, text.strip())) is not None:
+        return None if value == config.no_limit else value
     raise ValueError(f"{config.name} must be {_allowed(config)}, not {text[:_MOST_SHOWN]!r}")
 
 
-def _parse_number(config: TopicConfig, text: str) -> float | None:
-    """Return the number, or None where it is none or not within the config's limits."""
+def _parse_value(config: TopicConfig, text: str) -> StrEnum | float | None:
+    """Return the word or number, or None where it is none or not within the config's limits."""
+    if config.choices:
+        return next((each for each in config.choices if each == text), None)
     if config.type is ConfigType.DOUBLE:
         number = float(text) if _DECIMAL.fullmatch(text) else None
     else:
@@ -174,5 +200,7 @@ def _allowed(config: TopicConfig) -> str:
         return f"any of {', '.join(_POLICIES)}, comma-separated"
     if config.field is None:
         return f"{config.fixed}, as every topic has it"
+    if config.choices:
+        return " or ".join(config.choices)
     kind = "a number" if config.type is ConfigType.DOUBLE else "an integer"
     return f"{kind} from {config.least} to {config.most}"

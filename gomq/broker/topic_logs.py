@@ -1,9 +1,11 @@
 """The folders and logs behind the catalogue of topics. Blocking: everything here may wait for the device."""
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from gomq.broker.logs import get_logger
 from gomq.broker.metadata_log import TOPIC_NAME
@@ -22,6 +24,20 @@ METADATA: Final = TopicPartition(TOPIC_NAME, 0)
 _METADATA_CONFIG: Final = LogConfig(cleanup_policy=CleanupPolicy.COMPACT, segment_bytes=1 << 20)
 """A small segment: only what lies in front of the last one is compacted."""
 _PROGRESS_SECONDS: Final = 2.0
+
+
+class Volume(NamedTuple):
+    """The file system that a directory is in."""
+
+    total_bytes: int
+    usable_bytes: int
+    """What is left for the broker."""
+
+
+def volume_of(directory: Path) -> Volume:
+    """Ask how large the file system of a directory is, and how much room it has."""
+    found = os.statvfs(directory)
+    return Volume(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 
 
 class TopicLogs:

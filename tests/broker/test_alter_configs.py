@@ -7,6 +7,7 @@ import pytest
 
 import gomq
 from gomq.broker import BrokerConfig
+from gomq.broker.running_config import RunningConfig
 from gomq.broker.topics import Topics
 from gomq.protocol.api import Api
 from gomq.protocol.configs import ConfigOperation, ResourceType
@@ -80,8 +81,6 @@ async def test_lists_are_appended_to_and_subtracted_from(wire: Wire):
         (("cleanup.policy", APPEND, ""), None),
         (("compression.type", SET, "zstd"), "compression.type must be producer"),
         (("min.compaction.lag.ms", SET, "6"), "must not be more than max.compaction.lag.ms=5"),
-        (("retention.ms", 4, "1"), "no operation 4"),
-        (("retention.ms", -1, "1"), "no operation -1"),
         (("\x1b" * 30_000, SET, "\x1b" * 30_000), "no topic config"),
         (("no.such", DELETE, None), None),
     ],
@@ -122,6 +121,7 @@ async def test_a_replacement_is_only_checked_where_the_request_says_so(wire: Wir
         (ResourceType.TOPIC, "\x1b" * 30_000, INVALID_TOPIC),
         (ResourceType.BROKER, "1", INVALID),
         (ResourceType.BROKER, "", INVALID),
+        (ResourceType.BROKER, "2", INVALID),
         (8, "1", INVALID),
         (16, "x", INVALID),
         (0, "x", INVALID),
@@ -137,6 +137,14 @@ async def test_what_cannot_be_changed_is_told_so(
     assert found == code
     assert message
     assert len(message) <= 1000
+
+
+@pytest.mark.parametrize("operation", [4, -1])
+async def test_there_are_four_operations(wire: Wire, operation: int):
+    await create(wire, "orders")
+    code, message = await alter_incrementally(wire, "orders", ("retention.ms", operation, "1"))
+    assert (code, f"no operation {operation}" in (message or "")) == (INVALID, True)
+    assert await own_configs(wire, "orders") == {}
 
 
 async def test_nothing_is_named_twice(wire: Wire):
@@ -199,7 +207,7 @@ async def test_a_change_that_cannot_be_written_is_not_made(wire: Wire, disk: Dis
 
 async def test_a_cancellation_leaves_a_topic_as_it_was_or_changes_it_everywhere(data: Path, disk: Disk):
     directory = LogDirectory.open(data, node_id=1)
-    topics = Topics.open(directory, BrokerConfig(data=data))
+    topics = Topics.open(directory, RunningConfig(BrokerConfig(data=data)))
     topic = await topics.create("orders", partitions=1, configs={})
     disk.hold()
     async with anyio.create_task_group() as group:

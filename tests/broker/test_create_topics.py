@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 import gomq
 from gomq.broker import BrokerConfig
 from gomq.protocol.api import Api
+from tests.broker.conftest import Disk
 from tests.support.topics import create, delete, folders, log_end, produce
 from tests.support.wire import Wire, connect, create_values, fetch_values, metadata_values, versions
 
 UNKNOWN, INVALID_TOPIC, EXISTS, PARTITIONS, REPLICATION, ASSIGNMENT, CONFIG, INVALID = 3, 17, 36, 37, 38, 39, 40, 42
+TIMED_OUT, POLICY = 7, 44
 ILLEGAL = ["..", ".", "", "a/b", "../x", "/etc/x", "a\0", "a\n", "é", "\uff0e", "a b", "a:b", "x" * 250, "x" * 30_000]
 
 
@@ -121,6 +124,47 @@ async def test_a_legal_name_is_one_folder_in_the_data_directory(wire: Wire, data
     assert folders(data) == {f"{name}-0"}
     assert await delete(wire, name) == 0
     assert folders(data) == set()
+
+
+@pytest.mark.parametrize("name", ["__consumer_offsets", "__gomq_metadata", "__cluster_metadata"])
+async def test_what_the_broker_keeps_for_itself_is_not_for_clients_to_create(wire: Wire, data: Path, name: str):
+    before = folders(data)
+    assert [topic.error_code for topic in await create(wire, name)] == [INVALID_TOPIC]
+    answer = await wire.ask(Api.METADATA, 12, **metadata_values(name, create=True))
+    assert [topic.error_code for topic in answer.topics] == [UNKNOWN if "metadata" not in name else INVALID_TOPIC]
+    assert folders(data) == before
+
+
+async def test_one_request_makes_no_more_partitions_than_kafkas_controller_would(wire: Wire, data: Path):
+    topics = await create(wire, "a", "b", "c", partitions=4000)
+    assert [(topic.name, topic.error_code) for topic in topics] == [("a", POLICY), ("b", POLICY), ("c", POLICY)]
+    assert folders(data) == set()
+
+
+async def test_what_is_wrong_is_told_in_kafkas_order(wire: Wire):
+    """The name, then whether it is there, then the configs, then how it is spread."""
+    await create(wire, "there")
+    values = create_values("a/b", "there", "new", "spread", partitions=0, configs={"no.such": "1"})
+    for topic in values["topics"]:
+        topic["replication_factor"] = 5
+    values["topics"][3]["configs"] = []
+    answer = await wire.ask(Api.CREATE_TOPICS, **values)
+    assert [topic.error_code for topic in answer.topics] == [INVALID_TOPIC, EXISTS, CONFIG, REPLICATION]
+    assert all(topic.configs == () and topic.num_partitions == -1 for topic in answer.topics)
+
+
+async def test_a_request_whose_time_is_up_before_its_turn_creates_nothing_and_after_it_all(
+    broker: gomq.Broker, wire: Wire, disk: Disk, data: Path
+):
+    disk.hold()
+    async with connect(broker.address) as other:
+        await other.send(Api.CREATE_TOPICS, 7, create_values("first") | {"timeout": 1})
+        assert await anyio.to_thread.run_sync(disk.started.wait, 10)
+        answer = await wire.ask(Api.CREATE_TOPICS, **(create_values("second") | {"timeout": 1}))
+        assert [topic.error_code for topic in answer.topics] == [TIMED_OUT]
+        disk.release()
+        assert (await other.receive(Api.CREATE_TOPICS, 7)).topics[0].error_code == 0
+    assert folders(data) == {"first-0"}
 
 
 async def test_the_number_of_partitions_is_the_settings_where_none_is_given(data: Path):

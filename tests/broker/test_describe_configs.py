@@ -6,6 +6,8 @@ import pytest
 
 import gomq
 from gomq.broker import BrokerConfig
+from gomq.broker.dynamic_configs import DYNAMIC
+from gomq.broker.settings import SETTINGS
 from gomq.broker.topic_config_table import TOPIC_CONFIGS
 from gomq.protocol.api import Api
 from gomq.protocol.configs import ResourceType
@@ -69,12 +71,14 @@ async def test_what_was_set_when_the_broker_was_started_is_told_to_be_so(data: P
 
 
 @pytest.mark.parametrize("version", versions(Api.DESCRIBE_CONFIGS))
-async def test_the_brokers_settings_are_told_and_read_only(wire: Wire, data: Path, version: int):
+async def test_the_brokers_settings_are_told_and_which_of_them_can_be_changed(wire: Wire, data: Path, version: int):
     result = await describe(wire, "1", version=version, resource_type=ResourceType.BROKER)
     assert result.error_code == 0
     names = [config.name for config in result.configs]
     assert names == sorted(set(names))
-    assert all(config.read_only for config in result.configs)
+    assert {config.name for config in result.configs if not config.read_only} == DYNAMIC
+    assert {setting.wire_name for setting in SETTINGS} <= set(names)
+    assert not any(config.is_sensitive for config in result.configs)
     values = {config.name: config.value for config in result.configs}
     assert {config.broker_name for config in TOPIC_CONFIGS.values()} <= values.keys()
     assert values["log.dirs"] == str(data)
@@ -110,6 +114,17 @@ async def test_nothing_is_set_for_all_brokers(wire: Wire):
     assert (result.error_code, result.configs) == (0, ())
 
 
+async def test_a_subscription_to_clients_metrics_has_no_configs(wire: Wire):
+    result = await describe(wire, "mine", resource_type=ResourceType.CLIENT_METRICS)
+    assert (result.error_code, result.configs) == (0, ())
+    assert (await describe(wire, "", resource_type=ResourceType.CLIENT_METRICS)).error_code == INVALID
+
+
+@pytest.mark.parametrize("name", ["1", "+1", "01"])
+async def test_a_broker_is_named_by_its_number(wire: Wire, name: str):
+    assert (await describe(wire, name, "node.id", resource_type=ResourceType.BROKER)).configs[0].value == "1"
+
+
 async def test_each_resource_is_answered_for_itself(wire: Wire):
     await create(wire, "orders")
     resources = [
@@ -119,7 +134,11 @@ async def test_each_resource_is_answered_for_itself(wire: Wire):
     answer = await wire.ask(
         Api.DESCRIBE_CONFIGS, resources=resources, include_synonyms=False, include_documentation=False
     )
-    assert [(result.error_code, len(result.configs)) for result in answer.results] == [(0, 1), (UNKNOWN, 0), (0, 1)]
+    assert [(result.resource_name, result.error_code, len(result.configs)) for result in answer.results] == [
+        ("orders", 0, 1),
+        ("nowhere", UNKNOWN, 0),
+        ("orders", INVALID, 0),  # a second time
+    ]
 
 
 @pytest.mark.parametrize("version", [5, 6, 7])

@@ -7,10 +7,11 @@ import pytest
 
 import gomq
 from gomq.broker import BrokerConfig
+from gomq.broker.operations import NOT_ASKED, ON_CLUSTER, ON_TOPIC
 from gomq.protocol.api import Api
 from tests.support.wire import Wire, connect, create_values, metadata_values, produce_values, versions
 
-UNKNOWN, INVALID_TOPIC, UNKNOWN_ID, LEADER_NOT_AVAILABLE = 3, 17, 100, 5
+UNKNOWN, INVALID_TOPIC, UNKNOWN_ID, LEADER_NOT_AVAILABLE, INVALID = 3, 17, 100, 5, 42
 
 
 def folders(data: Path) -> set[str]:
@@ -94,6 +95,48 @@ async def test_topics_are_found_by_id(wire: Wire, version: int):
         (UNKNOWN_ID, None),
         (UNKNOWN_ID, None),
     ]
+
+
+async def test_where_name_and_id_are_given_the_id_counts(wire: Wire):
+    orders, _ = (await wire.ask(Api.CREATE_TOPICS, **create_values("orders", "bills"))).topics
+    answer = await wire.ask(Api.METADATA, 12, topics=[{"name": "bills", "topic_id": orders.topic_id}])
+    assert [topic.name for topic in answer.topics] == ["orders"]
+
+
+@pytest.mark.parametrize("version", [10, 11])
+@pytest.mark.parametrize(("name", "topic_id"), [(None, None), ("orders", UUID(int=7)), (None, UUID(int=7))])
+async def test_versions_before_12_know_topics_by_name_only(
+    wire: Wire, version: int, name: str | None, topic_id: UUID | None
+):
+    await wire.ask(Api.CREATE_TOPICS, **create_values("orders"))
+    wanted = [{"name": "orders", "topic_id": None}, {"name": name, "topic_id": topic_id}]
+    answer = await wire.ask(Api.METADATA, version, topics=wanted)
+    assert {int(topic.error_code) for topic in answer.topics} == {INVALID}
+
+
+@pytest.mark.parametrize("version", [8, 9, 10])
+async def test_what_a_client_may_do_is_told_where_it_asks(wire: Wire, version: int):
+    await wire.ask(Api.CREATE_TOPICS, **create_values("orders"))
+    asked = {"include_cluster_authorized_operations": True, "include_topic_authorized_operations": True}
+    answer = await wire.ask(Api.METADATA, version, topics=None, **asked)
+    assert (answer.cluster_authorized_operations, answer.topics[0].topic_authorized_operations) == (
+        ON_CLUSTER,
+        ON_TOPIC,
+    )
+    answer = await wire.ask(Api.METADATA, version, topics=None)
+    assert (answer.cluster_authorized_operations, answer.topics[0].topic_authorized_operations) == (
+        NOT_ASKED,
+        NOT_ASKED,
+    )
+
+
+async def test_one_request_creates_so_many_topics_and_is_told_to_ask_again_for_the_rest(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gomq.broker.handlers.metadata.MAX_CREATED_AT_ONCE", 2)
+    for codes in ([0, 0, LEADER_NOT_AVAILABLE], [0, 0, 0]):
+        answer = await wire.ask(Api.METADATA, 12, **metadata_values("a", "b", "c", create=True))
+        assert [topic.error_code for topic in answer.topics] == codes
 
 
 async def test_a_topic_asked_for_twice_is_described_once(wire: Wire):

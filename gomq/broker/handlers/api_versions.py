@@ -5,12 +5,13 @@ the client asks again with that. ``dispatch`` sees to it, as the body of such a 
 """
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
-from gomq.protocol.api import ADVERTISED_PRODUCE_OLDEST, SERVED, Api
+from gomq.protocol.api import ADVERTISED_PRODUCE_OLDEST, SERVED, UNLISTED, Api
 
 _SOFTWARE_NAME: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 _MAX_SOFTWARE_NAME: Final = 255
@@ -22,10 +23,11 @@ async def handle(state: State, request: Request) -> Result:  # noqa: ARG001 - a 
         for name in (request.body.client_software_name, request.body.client_software_version):
             if len(name) > _MAX_SOFTWARE_NAME or _SOFTWARE_NAME.fullmatch(name) is None:
                 return {"error_code": ErrorCode.invalid_request, "api_keys": (), "throttle_time": 0}
-    return {"error_code": 0, "api_keys": [_range(api) for api in SERVED], "throttle_time": 0}
+    listed = [_range(api) for api in SERVED if api not in UNLISTED]
+    return {"error_code": 0, "api_keys": listed, "throttle_time": 0}
 
 
-def unsupported_version() -> Result:
+def unsupported_version() -> Mapping[str, Any]:
     """What is answered, in version 0, to a version that is not served."""
     return {"error_code": ErrorCode.unsupported_version, "api_keys": [_range(Api.API_VERSIONS)]}
 

@@ -1,78 +1,116 @@
-"""CreateTopics, versions 2-7.  v4 default counts (-1); v5 flexible, answers with counts and configs; v7 topic ids."""
+"""CreateTopics, versions 2-7.  v4 default counts (-1); v5 flexible, answers with counts and configs; v7 topic ids.
+
+Checked in the order of Kafka's ``ReplicationControlManager.createTopics``.
+"""
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any, Final
 
+from anyio import lowlevel
 from kio.schema.errors import ErrorCode
 
+from gomq.broker.catalogue import check_not_internal
+from gomq.broker.config_resources import topic_entries
 from gomq.broker.context import Request, Result, State
-from gomq.broker.topic_configs import topic_config_entries
+from gomq.broker.refusals import REFUSALS, Refusal, patience, refusal, shown
+from gomq.broker.replicas import REPLICATION_FACTOR, check_replicas
 from gomq.errors import BrokerError
-from gomq_storage.errors import StorageError
 
-_MAX_MESSAGE: Final = 1000
+DEFAULT: Final = -1
+"""A count that is left to the broker."""
+MAX_PARTITIONS_AT_ONCE: Final = 10_000
+"""Of all topics of one request that the broker makes: ``QuorumController.MAX_RECORDS_PER_USER_OP``."""
+_TOO_MANY: Final = Refusal(
+    ErrorCode.policy_violation, f"one request creates at most {MAX_PARTITIONS_AT_ONCE} topics and partitions together"
+)
 
 
 async def handle(state: State, request: Request) -> Result:
     """Create topics, each for itself: one that cannot be does not keep the others from it."""
-    times = Counter(topic.name for topic in request.body.topics)
-    return {
-        "throttle_time": 0,
-        "topics": [
-            await _create(state, topic, repeated=times[topic.name] > 1, validate_only=request.body.validate_only)
-            for topic in {topic.name: topic for topic in request.body.topics}.values()
-        ],
-    }
-
-
-async def _create(state: State, wanted: Any, *, repeated: bool, validate_only: bool) -> dict[str, Any]:  # noqa: ANN401
-    configs = {config.name: config.value for config in wanted.configs}
-    partitions = wanted.num_partitions
-    if partitions == -1:
-        partitions = len(wanted.assignments) or state.config.default_partitions
-    if repeated:
-        return _refused(wanted.name, ErrorCode.invalid_request, "the request names the topic more than once")
-    if (refusal := _replication_problem(wanted, state.config.node_id)) is not None:
-        return _refused(wanted.name, *refusal)
-    try:
-        if validate_only:
-            state.topics.check_new(wanted.name, partitions, configs)
-            topic_id = None
+    body = request.body
+    times = Counter(topic.name for topic in body.topics)
+    wanted = {topic.name: topic for topic in body.topics}.values()
+    if sum(_weight(state, topic) for topic in wanted) > max(MAX_PARTITIONS_AT_ONCE, _most(state)):
+        return {"throttle_time": 0, "topics": [_refused(name, _TOO_MANY) for name in times]}
+    results = []
+    for topic in wanted:
+        if times[topic.name] > 1:
+            why = Refusal(ErrorCode.invalid_request, "the request names the topic more than once")
+            results.append(_refused(topic.name, why))
         else:
-            topic_id = (await state.topics.create(wanted.name, partitions=partitions, configs=configs)).id
-    except BrokerError as error:
-        return _refused(wanted.name, error.code, str(error))
-    except ValueError as error:
-        return _refused(wanted.name, ErrorCode.invalid_config, str(error))
-    except (OSError, StorageError) as error:
-        return _refused(wanted.name, ErrorCode.kafka_storage_error, str(error))
+            results.append(await _create(state, topic, body.timeout, validate_only=body.validate_only))
+            await lowlevel.checkpoint()  # there may be thousands
+    return {"throttle_time": 0, "topics": results}
+
+
+async def _create(state: State, wanted: Any, timeout: timedelta, *, validate_only: bool) -> dict[str, Any]:  # noqa: ANN401, ASYNC109
+    configs = {config.name: config.value for config in wanted.configs}
+    topics, topic_id = state.topics, None
+    try:
+        topics.check_name(wanted.name)
+        check_not_internal(wanted.name)
+        topics.log_config(configs)
+        _check_layout(wanted, state.config.node_id)
+        partitions = _count(state, wanted)
+        topics.check_count(partitions)
+        if not validate_only:
+            with patience(timeout):
+                topic_id = (await topics.create(wanted.name, partitions=partitions, configs=configs)).id
+    except REFUSALS as error:
+        return _refused(wanted.name, refusal(error))
     return {
         "name": wanted.name,
         "topic_id": topic_id,
-        "error_code": 0,
+        "error_code": ErrorCode.none,
         "error_message": None,
+        "topic_config_error_code": ErrorCode.none,
         "num_partitions": partitions,
-        "replication_factor": 1,
-        "configs": [entry.response() for entry in topic_config_entries(state.config.log, configs)],
+        "replication_factor": REPLICATION_FACTOR,
+        "configs": [entry.response() for entry in topic_entries(state, configs)],
     }
 
 
-def _replication_problem(wanted: Any, node_id: int) -> tuple[ErrorCode, str] | None:  # noqa: ANN401
+def _count(state: State, wanted: Any) -> int:  # noqa: ANN401 - one class a version
     if wanted.assignments:
-        if wanted.num_partitions != -1 or wanted.replication_factor != -1:
-            return ErrorCode.invalid_request, "assignments and counts exclude each other"
-        if sorted(entry.partition_index for entry in wanted.assignments) != list(range(len(wanted.assignments))):
-            return ErrorCode.invalid_replica_assignment, "partitions are not numbered 0, 1, 2, ..."
-        if any(tuple(entry.broker_ids) != (node_id,) for entry in wanted.assignments):
-            return ErrorCode.invalid_replica_assignment, f"the only broker is {node_id}"
-    elif wanted.replication_factor not in {-1, 1}:
-        return (
-            ErrorCode.invalid_replication_factor,
-            f"replication factor {wanted.replication_factor}, but there is one broker",
-        )
-    return None
+        return len(wanted.assignments)
+    return state.config.default_partitions if wanted.num_partitions == DEFAULT else int(wanted.num_partitions)
 
 
-def _refused(name: str, error_code: int, message: str) -> dict[str, Any]:
-    message = message[:_MAX_MESSAGE]  # it may repeat what the client sent, and a string has a largest size
-    return {"name": name, "topic_id": None, "error_code": error_code, "error_message": message, "configs": None}
+def _weight(state: State, wanted: Any) -> int:  # noqa: ANN401 - one class a version
+    """What a topic counts; one with too many partitions is refused for itself."""
+    count = _count(state, wanted)
+    return count if 1 <= count <= _most(state) else 1
+
+
+def _most(state: State) -> int:
+    return state.config.max_partitions_per_topic
+
+
+def _check_layout(wanted: Any, node_id: int) -> None:  # noqa: ANN401 - one class a version
+    """Check how partitions and replicas are spread, as far as a request says so."""
+    factor = wanted.replication_factor
+    if not wanted.assignments:
+        if factor not in {DEFAULT, REPLICATION_FACTOR}:
+            code = ErrorCode.invalid_replication_factor
+            raise BrokerError(f"replication factor {factor}, but there is one broker", code=code)
+        return
+    if factor != DEFAULT or wanted.num_partitions != DEFAULT:
+        problem = "assignments exclude a number of partitions and a replication factor: both must be -1"
+        raise BrokerError(problem, code=ErrorCode.invalid_request)
+    indexes = [entry.partition_index for entry in wanted.assignments]
+    for entry in wanted.assignments:
+        check_replicas(entry.broker_ids, node_id)
+    if sorted(indexes) != list(range(len(indexes))):
+        problem = "the assigned partitions must be numbered 0, 1, 2, ..., each once"
+        raise BrokerError(problem, code=ErrorCode.invalid_replica_assignment)
+
+
+def _refused(name: str, why: Refusal) -> dict[str, Any]:
+    return {
+        "name": name,
+        "topic_id": None,
+        "error_code": why.code,
+        "error_message": shown(why.message),
+        "configs": (),
+    }

@@ -6,14 +6,15 @@ for as long as the request says, for the sync that lets it be seen.
 """
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from kio.schema.errors import ErrorCode
 
+from gomq.broker.catalogue import Topic
 from gomq.broker.context import Request, Result, State
 from gomq.broker.partition import Partition, wait_until
-from gomq.broker.topic_configs import apply_topic_configs
-from gomq_storage.errors import OffsetOutOfRangeError, StorageError
+from gomq_storage.errors import LogOfflineError, OffsetOutOfRangeError, StorageError
 
 HIGH_WATERMARK: Final = -1
 """An offset that stands for the end of what consumers may see."""
@@ -42,8 +43,8 @@ async def _delete(state: State, name: str, wanted: Any, timeout: timedelta) -> t
     partition = state.topics.partition(name, wanted.partition_index)
     if topic is None or partition is None:
         return ErrorCode.unknown_topic_or_partition, _UNKNOWN
-    if not apply_topic_configs(state.config.log, topic.configs).deletes:
-        return ErrorCode.policy_violation, _UNKNOWN
+    if (code := _why_not(state, topic)) is not None:
+        return code, _UNKNOWN
     try:
         await _wait_for(partition, wanted.offset, min(timeout, _MAX_PATIENCE))
         offset = partition.high_watermark if wanted.offset == HIGH_WATERMARK else wanted.offset
@@ -57,8 +58,19 @@ async def _delete(state: State, name: str, wanted: Any, timeout: timedelta) -> t
         return ErrorCode.unknown_topic_or_partition if is_gone else ErrorCode.kafka_storage_error, _UNKNOWN
 
 
+def _why_not(state: State, topic: Topic) -> ErrorCode | None:
+    """Say why nothing is deleted from a topic: its messages are the broker's, or go by compaction only."""
+    if topic.is_internal:
+        return ErrorCode.invalid_topic_exception
+    return None if state.topics.log_config(topic.configs).deletes else ErrorCode.policy_violation
+
+
 async def _wait_for(partition: Partition, offset: int, patience: timedelta) -> None:
-    """Wait until what is to be deleted, as far as it is in the log, can be seen."""
+    """Wait until what is to be deleted, as far as it is in the log, can be seen.
+
+    Raises:
+        LogOfflineError: it will never be: the topic was deleted meanwhile, a sync failed, or the broker stops.
+    """
     log_end = partition.log.log_end
     goal = log_end if offset == HIGH_WATERMARK else min(offset, log_end)
     await wait_until(
@@ -66,3 +78,5 @@ async def _wait_for(partition: Partition, offset: int, patience: timedelta) -> N
         [partition],
         seconds=max(patience.total_seconds(), 0),
     )
+    if partition.high_watermark < goal and partition.problem is not None:
+        raise LogOfflineError(Path(str(partition.name)), partition.problem)

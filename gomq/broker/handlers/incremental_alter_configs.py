@@ -1,27 +1,27 @@
 """IncrementalAlterConfigs, versions 0-1.  v1 flexible.
 
-What the request does not name stays as it is. Appending to a list that the topic does not have, and taking out of it,
-starts from the broker's.
+What the request does not name stays as it is. Appending to a list that a resource does not have, and taking out of it,
+starts from what counts for it.
 """
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from gomq.broker.config_changes import change_configs
+from kio.schema.errors import ErrorCode
+
+from gomq.broker.config_changes import Entries, change_configs
 from gomq.broker.context import Request, Result, State
-from gomq.broker.topic_config_table import TOPIC_CONFIGS
-from gomq.broker.topic_configs import list_items, topic_config_entries
+from gomq.broker.topic_configs import list_items
+from gomq.errors import BrokerError
 from gomq.protocol.configs import ConfigOperation, ConfigType
-from gomq_storage.config import LogConfig
 
 
 async def handle(state: State, request: Request) -> Result:
-    """Change single configs of topics, each topic's for itself."""
-    return await change_configs(state, request.body, partial(_merge, state.config.log))
+    """Change single configs of topics and of the broker, each for itself."""
+    return await change_configs(state, request.body, _merge)
 
 
-def _merge(defaults: LogConfig, resource: Any, configs: Mapping[str, str]) -> dict[str, str]:  # noqa: ANN401
+def _merge(resource: Any, configs: Mapping[str, str], entries: Entries) -> dict[str, str]:  # noqa: ANN401
     merged = dict(configs)
     for config in resource.configs:
         match config.config_operation:
@@ -30,23 +30,25 @@ def _merge(defaults: LogConfig, resource: Any, configs: Mapping[str, str]) -> di
             case ConfigOperation.DELETE:
                 merged.pop(config.name, None)
             case ConfigOperation.APPEND | ConfigOperation.SUBTRACT as operation:
-                items = _items(defaults, configs, config.name)
-                merged[config.name] = ",".join(_edited(items, list_items(config.value), operation))
+                present = _present(config.name, configs, entries)
+                merged[config.name] = ",".join(_edited(list_items(present), list_items(config.value), operation))
             case unknown:
-                raise ValueError(f"there is no operation {unknown}: 0 sets, 1 deletes, 2 appends, 3 subtracts")
+                problem = f"there is no operation {unknown}: 0 sets, 1 deletes, 2 appends, 3 subtracts"
+                raise BrokerError(problem, code=ErrorCode.invalid_request)
     return merged
 
 
-def _items(defaults: LogConfig, configs: Mapping[str, str], name: str) -> list[str]:
-    """The items of a list as the topic has it now.
+def _present(name: str, configs: Mapping[str, str], entries: Entries) -> str:
+    """A list as the resource has it now.
 
     Raises:
-        ValueError: it is no list.
+        BrokerError: with INVALID_CONFIG: it is no list.
     """
-    known = TOPIC_CONFIGS.get(name)
-    if known is None or known.type is not ConfigType.LIST:
-        raise ValueError(f"nothing can be appended to {name!r} or subtracted from it: it is no list")
-    return next(list_items(entry.value) for entry in topic_config_entries(defaults, configs) if entry.name == name)
+    entry = next((each for each in entries() if each.name == name), None)
+    if entry is None or entry.type is not ConfigType.LIST:
+        problem = f"nothing can be appended to {name!r} or subtracted from it: it is no list"
+        raise BrokerError(problem, code=ErrorCode.invalid_config)
+    return configs.get(name, entry.value)
 
 
 def _edited(items: list[str], operands: list[str], operation: int) -> list[str]:

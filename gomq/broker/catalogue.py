@@ -1,0 +1,124 @@
+"""The topics that there are: found by name or id, and what a new one may be called."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gomq.broker.metadata_log import TOPIC_NAME
+from gomq.broker.partition import Partition
+from gomq.broker.topic_configs import apply_topic_configs
+from gomq.errors import InvalidTopicError, TopicAlreadyExistsError
+from gomq_storage.config import LogConfig
+from gomq_storage.layout import topic_name_problem
+from gomq_storage.log import Log
+
+INTERNAL_TOPICS: Final = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
+"""Topics that only the broker makes and writes; clients may read them. Kafka: ``Topic.INTERNAL_TOPICS``."""
+_OF_KAFKA: Final = "__cluster_metadata"
+"""Where Kafka keeps what GoMQ keeps in ``__gomq_metadata``: a Kafka that gets the directory must not find another."""
+
+
+@dataclass(slots=True, eq=False)
+class Topic:
+    """One topic and its partitions."""
+
+    name: str
+    id: uuid.UUID
+    partitions: tuple[Partition, ...]
+    configs: Mapping[str, str]
+    """Its own, as they were given; ``Topics.alter_configs`` replaces them."""
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether the broker keeps something of its own in it."""
+        return self.name in INTERNAL_TOPICS
+
+    def configure(self, log_config: LogConfig) -> None:
+        """Have its logs go by other settings."""
+        for partition in self.partitions:
+            if not partition.is_offline:
+                partition.log.configure(log_config)
+
+    def check_defaults(self, defaults: LogConfig) -> None:
+        """Check that what it sets goes with other settings of the broker.
+
+        Raises:
+            ValueError: it does not, and it could not be used.
+        """
+        if not all(partition.is_offline for partition in self.partitions):
+            try:
+                apply_topic_configs(defaults, self.configs)
+            except ValueError as error:
+                raise ValueError(f"that does not go with topic {self.name!r}: {error}") from error
+
+
+def check_not_internal(name: str) -> None:
+    """Check that clients may create a topic of that name, change and delete it.
+
+    Raises:
+        InvalidTopicError: it is for the broker's own.
+    """
+    if name in INTERNAL_TOPICS:
+        raise InvalidTopicError(f"topic {name!r} is the broker's own: it makes it when it needs it")
+
+
+class Catalogue:
+    """All topics of a broker, as they are; ``Topics`` changes them."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Topic] = {}
+        self._by_id: dict[uuid.UUID, Topic] = {}
+
+    def __iter__(self) -> Iterator[Topic]:
+        return iter(tuple(self._by_name.values()))
+
+    def get(self, topic: str | uuid.UUID | None) -> Topic | None:
+        """Find a topic by name or by id."""
+        return self._by_id.get(topic) if isinstance(topic, uuid.UUID) else self._by_name.get(topic or "")
+
+    def partition(self, topic: str | uuid.UUID | None, index: int) -> Partition | None:
+        """Find a partition."""
+        found = self.get(topic)
+        return found.partitions[index] if found is not None and 0 <= index < len(found.partitions) else None
+
+    def all_partitions(self) -> Iterable[Partition]:
+        """Every partition of every topic."""
+        return (partition for topic in self._by_name.values() for partition in topic.partitions)
+
+    def visible_upto(self, log: Log) -> int:
+        """Say up to which offset consumers may see a log."""
+        for partition in self.all_partitions():
+            if not partition.is_offline and partition.log is log:
+                return partition.high_watermark
+        return log.log_end
+
+    def check_name(self, name: str) -> None:
+        """Check that a topic of that name could be created.
+
+        Raises:
+            InvalidTopicError: no topic may have it.
+            TopicAlreadyExistsError: one has it.
+        """
+        problem = topic_name_problem(name)
+        if problem is None and name in {TOPIC_NAME, _OF_KAFKA}:
+            problem = f"topic name {name!r} is a broker's own"
+        if problem is not None:
+            raise InvalidTopicError(problem)
+        if name in self._by_name:
+            raise TopicAlreadyExistsError(f"topic {name!r} already exists")
+        if (other := self._collision(name)) is not None:
+            raise InvalidTopicError(
+                f"topic {name!r} collides with {other!r}: '.' and '_' are not told apart in metrics"
+            )
+
+    def _add(self, topic: Topic) -> None:
+        self._by_name[topic.name] = topic
+        self._by_id[topic.id] = topic
+
+    def _remove(self, topic: Topic) -> None:
+        del self._by_name[topic.name], self._by_id[topic.id]
+
+    def _collision(self, name: str) -> str | None:
+        flat = name.replace(".", "_")
+        return next((other for other in self._by_name if other.replace(".", "_") == flat), None)
