@@ -11,11 +11,12 @@ from anyio import to_thread
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.logs import get_logger
-from gomq_storage.batch import NO_LEADER_EPOCH, BatchHeader, Buffer
+from gomq_storage.batch import NO_LEADER_EPOCH, NO_TIMESTAMP, BatchHeader, Buffer
 from gomq_storage.errors import LogOfflineError, OffsetOutOfRangeError, StorageError
 from gomq_storage.layout import TopicPartition
 from gomq_storage.log import Log
-from gomq_storage.log_values import AppendResult, LogPosition, LogSlice
+from gomq_storage.log_values import AppendResult, LogPosition
+from gomq_storage.transactions import Transactions
 
 _log = get_logger("gomq.broker")
 
@@ -40,9 +41,16 @@ class Partition:
         self.is_deleted = False
         """Whether its topic is gone: whoever still holds the partition answers as if it had never been."""
         self._log = log
+        self._transactions = Transactions(log) if log is not None else None
         self._is_refused = False
         self._is_unreadable = False
         self._visible = log.end if log is not None else LogPosition(0, 0, 0)
+        self.first_end = self._visible.offset
+        """Where the log ended when it was opened: what is behind that came in since."""
+        self.bytes_in = 0
+        """Bytes of batches appended since then."""
+        self.bytes_out = 0
+        """Bytes sent to consumers since then."""
         self.waiters: set[anyio.Event] = set()
         """Set and forgotten at the next change; ``wait_until`` fills it."""
 
@@ -58,19 +66,30 @@ class Partition:
         return self._log
 
     @property
-    def needs_keys(self) -> bool:
-        """Whether every record must have a key, because the log is compacted."""
-        return self._log is not None and self._log.config.is_compacted
-
-    @property
     def is_offline(self) -> bool:
         """Whether there is no log to read from."""
         return self._log is None
 
     @property
+    def transactions(self) -> Transactions:
+        """What of the log was committed, and what was aborted.
+
+        Raises:
+            LogOfflineError: the partition has no log that can be used.
+        """
+        if self._transactions is None or self._log is None:
+            raise LogOfflineError(Path(str(self.name)), self.problem or "closed")
+        return self._transactions
+
+    @property
     def high_watermark(self) -> int:
         """The first offset that consumers may not see yet."""
         return self._visible.offset
+
+    @property
+    def visible(self) -> LogPosition:
+        """The place of the high watermark."""
+        return self._visible
 
     def epoch_problem(self, epoch: int) -> ErrorCode:
         """Say what is wrong with the leader epoch that a client believes in; -1 asks for no check (KIP-320)."""
@@ -89,14 +108,17 @@ class Partition:
                 _log.error("partition.write_failed", partition=str(self.name), error=str(error))
             self._is_refused = True
             raise
+        if not result.is_duplicate:
+            self.bytes_in += len(batch)
         if self._is_refused:
             _log.info("partition.writes_again", partition=str(self.name))
             self._is_refused = False
         return result
 
-    def read(self, offset: int, *, max_bytes: int, at_least_one_batch: bool) -> LogSlice | None:
-        """Find visible bytes from an offset on, as ``Log.read`` does."""
-        return self.log.read(offset, max_bytes=max_bytes, upto=self._visible, at_least_one_batch=at_least_one_batch)
+    def timestamp_of_duplicate(self, header: BatchHeader) -> int:
+        """Say which largest timestamp a batch has that was there already; -1 where it is forgotten by now."""
+        earlier = self.log.producers.check(header)
+        return NO_TIMESTAMP if earlier is None else earlier.timestamp
 
     async def delete_records(self, offset: int) -> int:
         """Let go of the records before an offset, for good, and return the log's start.
@@ -113,6 +135,7 @@ class Partition:
                 log_start = await to_thread.run_sync(log.delete_records, offset)
         except OSError as error:
             raise StorageError(f"the start of {self.name} cannot be written down: {error.strerror}") from error
+        self._wake()  # those who wait for what is gone now
         return log_start
 
     def report_unreadable(self, error: Exception) -> None:

@@ -18,6 +18,14 @@ _PARTITION: Final = struct.Struct(">ihqq")
 _INT64: Final = struct.Struct(">q")
 
 
+class RecordError(NamedTuple):
+    """Why one record made the broker refuse its batch (KIP-467)."""
+
+    batch_index: int
+    """How many records of the batch are in front of it."""
+    message: str
+
+
 class ProducedPartition(NamedTuple):
     """What became of one partition's batch."""
 
@@ -27,6 +35,7 @@ class ProducedPartition(NamedTuple):
     log_append_time: int = -1
     log_start_offset: int = -1
     error_message: str | None = None
+    record_errors: tuple[RecordError, ...] = ()
 
 
 def encode_response(
@@ -51,12 +60,16 @@ def encode_response(
 
 
 def _partition(result: ProducedPartition, version: int, *, flexible: bool) -> Iterable[bytes]:
-    index, error_code, base_offset, log_append_time, log_start_offset, message = result
+    index, error_code, base_offset, log_append_time, log_start_offset, message, record_errors = result
     yield _PARTITION.pack(index, error_code, base_offset, log_append_time)
     if version >= 5:
         yield _INT64.pack(log_start_offset)
     if version >= 8:
-        yield array_size(0, flexible=flexible)  # no errors of single records
+        yield array_size(len(record_errors), flexible=flexible)
+        for batch_index, record_message in record_errors:
+            yield INT32.pack(batch_index) + string(record_message, flexible=flexible)
+            if flexible:
+                yield NO_TAGS
         yield null_string(flexible=flexible) if message is None else string(message, flexible=flexible)
     if flexible:
         yield NO_TAGS

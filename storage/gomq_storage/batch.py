@@ -1,4 +1,4 @@
-"""The header of a record batch, message format 2: view, check, stamp. Kafka: ``DefaultRecordBatch``.
+"""The header of a record batch, message format 2: view, check, stamp, date. Kafka: ``DefaultRecordBatch``.
 
     position  size  field                        covered by the CRC
            0     8  base offset                  no
@@ -52,6 +52,7 @@ NO_LEADER_EPOCH: Final = -1
 MAGIC: Final = 2
 
 _PREFIX: Final = struct.Struct(">qii")
+_LOG_APPEND_TIME: Final = 0b1000
 _OFFSET_AND_LENGTH: Final = struct.Struct(">qi")
 
 
@@ -95,7 +96,7 @@ class BatchHeader(NamedTuple):
     @property
     def is_log_append_time(self) -> bool:
         """Whether the broker's clock set the timestamps, all to ``max_timestamp``."""
-        return bool(self.attributes & 0b1000)
+        return bool(self.attributes & _LOG_APPEND_TIME)
 
     @property
     def is_transactional(self) -> bool:
@@ -172,3 +173,25 @@ def walk(data: Buffer) -> Iterator[tuple[int, BatchHeader]]:
 def stamp(header: BatchHeader, *, base_offset: int, leader_epoch: int) -> bytes:
     """Make a batch's first 16 bytes anew; the bytes behind them stay as the producer sent them."""
     return _PREFIX.pack(base_offset, header.length, leader_epoch)
+
+
+def date(
+    batch: Buffer, header: BatchHeader, *, max_timestamp: int, is_log_append_time: bool
+) -> tuple[bytes, BatchHeader]:
+    """Make a batch anew with another largest timestamp and whose clock set it. Kafka: ``setMaxTimestamp``.
+
+    Args:
+        batch: the batch from its first byte; it is not changed, and what lies behind it is left out.
+        header: what ``check_batch`` made of it.
+        max_timestamp: ms.
+        is_log_append_time: whether all records have that timestamp, whatever they say of themselves.
+
+    Returns:
+        the whole batch, its CRC right, and its header.
+    """
+    attributes = header.attributes & ~_LOG_APPEND_TIME | _LOG_APPEND_TIME * is_log_append_time
+    dated = header._replace(attributes=attributes, max_timestamp=max_timestamp)
+    records = memoryview(batch)[HEADER_SIZE : header.size]
+    crc = crc32c(records, crc32c(HEADER.pack(*dated)[ATTRIBUTES_POSITION:]))
+    dated = dated._replace(crc=crc)
+    return b"".join((HEADER.pack(*dated), records)), dated

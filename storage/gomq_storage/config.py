@@ -1,11 +1,13 @@
 """Settings of a log, checked when they are made. Names are Kafka's, and defaults too unless said otherwise."""
 
 from dataclasses import dataclass
-from enum import Flag, auto
+from enum import Flag, StrEnum, auto
 from typing import Final
 
 MIN_SEGMENT_BYTES: Final = 14
 MAX_SEGMENT_BYTES: Final = 2**31 - 1
+NO_LIMIT_MS: Final = 2**63 - 1
+"""As long as no message is old, or early."""
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 
@@ -20,6 +22,15 @@ class CleanupPolicy(Flag):
     """Of each key the last message stays; every message must have one."""
 
 
+class TimestampType(StrEnum):
+    """Whose clock a message's timestamp is read from."""
+
+    CREATE_TIME = "CreateTime"
+    """The producer's."""
+    LOG_APPEND_TIME = "LogAppendTime"
+    """The broker's, when it appends the message; what the producer said is kept and means nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogConfig:
     """How one log keeps its segments."""
@@ -32,6 +43,12 @@ class LogConfig:
     """``index.interval.bytes``: log bytes between two entries of an offset index."""
     max_message_bytes: int = 1_048_588
     """``max.message.bytes``: the largest record batch that may be appended, header included."""
+    message_timestamp_type: TimestampType = TimestampType.CREATE_TIME
+    """``message.timestamp.type``."""
+    message_timestamp_before_max_ms: int = NO_LIMIT_MS
+    """``message.timestamp.before.max.ms``: how far behind the broker's clock a message's timestamp may be."""
+    message_timestamp_after_max_ms: int = _HOUR_MS
+    """``message.timestamp.after.max.ms``: how far ahead of the broker's clock it may be (KIP-937, KIP-1030)."""
     cleanup_policy: CleanupPolicy = CleanupPolicy.DELETE
     """``cleanup.policy``."""
     retention_ms: int | None = None
@@ -88,6 +105,8 @@ class LogConfig:
 _NOT_NEGATIVE: Final = (
     "index_interval_bytes",
     "max_message_bytes",
+    "message_timestamp_before_max_ms",
+    "message_timestamp_after_max_ms",
     "retention_ms",
     "retention_bytes",
     "file_delete_delay_ms",

@@ -10,14 +10,16 @@ import pytest
 
 from gomq.protocol.api import Api
 from gomq_storage.layout import segment_file_name
+from gomq_storage.producers import MAX_SEQUENCE
 from tests.broker.conftest import Disk
 from tests.support.brokers import broker_process
+from tests.support.configs import set_config
 from tests.support.running import bounds, read_records, running, send, sequenced
 from tests.support.topics import create
 from tests.support.waiting import until
-from tests.support.wire import Wire, batch, connect, produce_values
+from tests.support.wire import Wire, batch, connect, patched, produce_values
 
-OUT_OF_ORDER, OLD_EPOCH = 45, 47
+INVALID_TIMESTAMP, OUT_OF_ORDER, OLD_EPOCH, INVALID_RECORD = 32, 45, 47, 87
 REMEMBERED = 5
 """As many of a producer's last batches are known again, as in Kafka."""
 
@@ -61,6 +63,50 @@ async def test_a_new_epoch_starts_at_zero(wire: Wire):
     await send(wire, "orders", sequenced(7, 0, b"old"))
     assert await send(wire, "orders", sequenced(7, 1, b"new", epoch=1)) == (OUT_OF_ORDER, -1)
     assert await send(wire, "orders", sequenced(7, 0, b"new", epoch=1)) == (0, 1)
+
+
+async def test_numbers_begin_again_behind_the_largest(wire: Wire):
+    await create(wire, "orders")
+    batches = [(MAX_SEQUENCE - 3, 2), (MAX_SEQUENCE - 1, 4), (2, 1), (3, 1)]
+    for _ in range(2):  # the second time as duplicates
+        answers = [await send(wire, "orders", sequenced(7, first, *[b"x"] * count)) for first, count in batches]
+        assert answers == [(0, 0), (0, 2), (0, 6), (0, 7)]
+    for wrong in (MAX_SEQUENCE, 0, 5):
+        assert await send(wire, "orders", sequenced(7, wrong, b"x")) == (OUT_OF_ORDER, -1)
+
+
+@pytest.mark.parametrize("behind", [0, 1, MAX_SEQUENCE])
+async def test_behind_the_largest_number_comes_zero(wire: Wire, behind: int):
+    await create(wire, "orders")
+    assert await send(wire, "orders", sequenced(7, MAX_SEQUENCE - 1, b"a", b"b")) == (0, 0)
+    expected = (0, 2) if behind == 0 else (OUT_OF_ORDER, -1)
+    assert await send(wire, "orders", sequenced(7, behind, b"c")) == expected
+
+
+@pytest.mark.parametrize("sequence", [0, 1, MAX_SEQUENCE])
+@pytest.mark.parametrize("epoch", [0, 3, 2**15 - 1])
+async def test_a_producer_that_is_not_known_may_start_anywhere(wire: Wire, sequence: int, epoch: int):
+    """Since Kafka 2.5 none is unknown: what it wrote before may have been deleted (KIP-360)."""
+    await create(wire, "orders")
+    assert await send(wire, "orders", sequenced(7, sequence, b"x", epoch=epoch)) == (0, 0)
+    assert await send(wire, "orders", sequenced(7, sequence, b"x", epoch=epoch)) == (0, 0), "a duplicate"
+
+
+async def test_a_batch_is_no_duplicate_of_one_that_began_alike(wire: Wire):
+    await create(wire, "orders")
+    await send(wire, "orders", sequenced(7, 0, b"a", b"b"))
+    assert await send(wire, "orders", sequenced(7, 0, b"a")) == (OUT_OF_ORDER, -1)
+    assert await send(wire, "orders", sequenced(7, 0, b"a", b"b", b"c")) == (OUT_OF_ORDER, -1)
+    assert await bounds(wire, "orders") == (0, 2)
+
+
+async def test_a_refused_batch_uses_up_no_number(wire: Wire):
+    await create(wire, "orders", configs={"message.timestamp.before.max.ms": "0"})
+    assert (await send(wire, "orders", sequenced(7, 0, b"too old")))[0] == INVALID_TIMESTAMP
+    await set_config(wire, "orders", "message.timestamp.before.max.ms", str(2**63 - 1))
+    assert await send(wire, "orders", sequenced(7, 0, b"a")) == (0, 0)
+    assert (await send(wire, "orders", patched(sequenced(7, 1, b"b"), 57, bytes(4))))[0] == INVALID_RECORD
+    assert await send(wire, "orders", sequenced(7, 1, b"b")) == (0, 1)
 
 
 async def test_producers_and_partitions_are_told_apart_and_others_have_no_sequence(wire: Wire):

@@ -12,7 +12,9 @@ from gomq.protocol.api import Api
 from gomq_storage.batch import walk
 from gomq_storage.compression import Codec
 from gomq_storage.config import LogConfig
+from tests.broker.conftest import Disk
 from tests.support.wire import (
+    NOW_MS,
     Wire,
     batch,
     connect,
@@ -24,7 +26,8 @@ from tests.support.wire import (
     versions,
 )
 
-CORRUPT, UNKNOWN, TOO_LARGE, REQUIRED_ACKS, TIMESTAMP, CODEC, INVALID_RECORD, UNKNOWN_ID = 2, 3, 10, 21, 32, 76, 87, 100
+CORRUPT, UNKNOWN, TIMED_OUT, TOO_LARGE, LIST_TOO_LARGE, REQUIRED_ACKS = 2, 3, 7, 10, 18, 21
+TIMESTAMP, CODEC, INVALID_RECORD, UNKNOWN_ID = 32, 76, 87, 100
 
 
 @pytest.fixture
@@ -99,22 +102,26 @@ _BAD: Final[list[tuple[str, int, bytes | None]]] = [
     ("a byte of the CRC changed", CORRUPT, patched(_GOOD, 17, b"\0", crc=False)),
     ("magic 0", INVALID_RECORD, patched(_GOOD, 16, b"\0")),
     ("magic 1", INVALID_RECORD, patched(_GOOD, 16, b"\1")),
-    ("magic 3", INVALID_RECORD, patched(_GOOD, 16, b"\3")),
+    ("magic 3", CORRUPT, patched(_GOOD, 16, b"\3")),
+    ("a negative magic", CORRUPT, patched(_GOOD, 16, b"\xff")),
     ("a message of format 0", INVALID_RECORD, struct.pack(">qiIbbii", 0, 14, 0, 0, 0, -1, -1)),
     ("a length of 0", CORRUPT, patched(_GOOD, 8, struct.pack(">i", 0), crc=False)),
     ("a negative length", CORRUPT, patched(_GOOD, 8, struct.pack(">i", -1), crc=False)),
-    ("a length of 2 GiB", CORRUPT, patched(_GOOD, 8, struct.pack(">i", 2**31 - 1), crc=False)),
-    ("a length too long by one", CORRUPT, patched(_GOOD, 8, struct.pack(">i", len(_GOOD) - 11), crc=False)),
+    ("a length of 2 GiB", INVALID_RECORD, patched(_GOOD, 8, struct.pack(">i", 2**31 - 1), crc=False)),
+    ("a length of 13", CORRUPT, patched(_GOOD, 8, struct.pack(">i", 13), crc=False)),
+    ("a length that ends within the header", CORRUPT, patched(_GOOD, 8, struct.pack(">i", 48), crc=False)[:60]),
+    ("a length too long by one", INVALID_RECORD, patched(_GOOD, 8, struct.pack(">i", len(_GOOD) - 11), crc=False)),
     ("a length too short by one", CORRUPT, patched(_GOOD, 8, struct.pack(">i", len(_GOOD) - 13), crc=False)),
-    ("cut off", CORRUPT, _GOOD[:-1]),
-    ("less than a header", CORRUPT, _GOOD[:60]),
-    ("bytes behind", INVALID_RECORD, _GOOD + b"x"),
+    ("cut off", INVALID_RECORD, _GOOD[:-1]),
+    ("less than a header", INVALID_RECORD, _GOOD[:60]),
+    ("less than a magic", INVALID_RECORD, _GOOD[:16]),
+    ("what cannot be a batch behind", CORRUPT, _GOOD + bytes(12)),
     ("two batches", INVALID_RECORD, _GOOD + _GOOD),
     ("no records", INVALID_RECORD, patched(_GOOD, 57, struct.pack(">i", 0))),
     ("a negative count", INVALID_RECORD, patched(_GOOD, 57, struct.pack(">i", -1))),
     ("a count of 2 billion", INVALID_RECORD, patched(_GOOD, 57, struct.pack(">i", 2**31 - 1))),
     ("a last offset delta that lies", INVALID_RECORD, patched(_GOOD, 23, struct.pack(">i", 7))),
-    ("a negative last offset delta", CORRUPT, patched(_GOOD, 23, struct.pack(">i", -3))),
+    ("a negative last offset delta", INVALID_RECORD, patched(_GOOD, 23, struct.pack(">i", -3))),
     ("a control batch", INVALID_RECORD, patched(_GOOD, 21, struct.pack(">h", 0b10_0000))),
     ("a transactional batch", INVALID_RECORD, patched(_GOOD, 21, struct.pack(">h", 0b1_0000))),
     ("log append time", TIMESTAMP, patched(_GOOD, 21, struct.pack(">h", 0b1000))),
@@ -125,9 +132,10 @@ _BAD: Final[list[tuple[str, int, bytes | None]]] = [
     ("codec 5", CODEC, patched(_GOOD, 21, struct.pack(">h", 5))),
     ("codec 7", CODEC, patched(_GOOD, 21, struct.pack(">h", 7))),
     ("a base offset", INVALID_RECORD, patched(_GOOD, 0, struct.pack(">q", 5))),
-    ("a negative base offset", CORRUPT, patched(_GOOD, 0, struct.pack(">q", -5))),
+    ("a negative base offset", INVALID_RECORD, patched(_GOOD, 0, struct.pack(">q", -5))),
     ("a producer without a sequence", INVALID_RECORD, patched(_GOOD, 43, struct.pack(">qhi", 9, 0, -1))),
     ("too large", TOO_LARGE, batch(bytes(1_048_588))),
+    ("too large, and a wrong CRC", TOO_LARGE, patched(batch(bytes(1_048_588)), 17, b"\0\0\0\0", crc=False)),
 ]
 
 
@@ -144,8 +152,35 @@ async def test_a_bad_batch_is_refused_and_the_others_of_the_request_are_appended
     assert await log_end(wire) == 0
 
 
-@pytest.mark.parametrize("timestamp", [2**63 - 1, -(2**63), 0])
-async def test_extreme_timestamps_are_kept_as_they_are(wire: Wire, timestamp: int):
+async def test_the_beginning_of_another_batch_is_left_out(wire: Wire):
+    assert (await produce(wire, _GOOD + _GOOD[:-1])).error_code == 0
+    answer = await wire.ask(Api.FETCH, 11, **fetch_values({"orders": [(0, 0)]}))
+    assert len(answer.responses[0].partitions[0].records) == len(_GOOD)
+
+
+@pytest.mark.parametrize(
+    ("fault", "log_start"), [("cut off", -1), ("a byte of the CRC changed", -1), ("too large", -1), ("no records", 0)]
+)
+async def test_a_refusal_tells_the_logs_start_where_kafkas_does(wire: Wire, fault: str, log_start: int):
+    await produce(wire, _GOOD)
+    (records,) = (raw for name, _, raw in _BAD if name == fault)
+    assert (await produce(wire, records)).log_start_offset == log_start
+
+
+async def test_a_batch_larger_than_a_segment_is_refused_as_that(wire: Wire):
+    configs = {"segment.bytes": "150", "max.message.bytes": "300"}
+    await wire.ask(Api.CREATE_TOPICS, **create_values("small", configs=configs))
+    sizes = {len(raw): raw for raw in (batch(bytes(count)) for count in (70, 80, 81, 200, 230, 231))}
+    codes = {}
+    for size, raw in sizes.items():
+        answer = await wire.ask(Api.PRODUCE, 9, **produce_values({"small": {0: raw}}))
+        codes[size] = answer.responses[0].partition_responses[0].error_code
+    assert codes == {size: 0 if size <= 150 else LIST_TOO_LARGE if size <= 300 else TOO_LARGE for size in sizes}
+    assert set(codes.values()) == {0, LIST_TOO_LARGE, TOO_LARGE}
+
+
+@pytest.mark.parametrize("timestamp", [0, -1, -2, NOW_MS])
+async def test_old_timestamps_are_kept_as_they_are(wire: Wire, timestamp: int):
     raw = patched(patched(batch(b"x"), 27, struct.pack(">q", timestamp)), 35, struct.pack(">q", timestamp))
     assert (await produce(wire, raw)).error_code == 0
     answer = await wire.ask(Api.FETCH, 11, **fetch_values({"orders": [(0, 0)]}))
@@ -196,6 +231,18 @@ async def test_a_topics_own_limit_decides_what_is_too_large(wire: Wire):
     answer = await wire.ask(Api.PRODUCE, 9, **produce_values(raws))
     codes = {topic.name: topic.partition_responses[0].error_code for topic in answer.responses}
     assert codes == {"small": TOO_LARGE, "orders": 0}
+
+
+@pytest.mark.parametrize("timeout_ms", [20, 0, -1])
+async def test_where_a_batch_is_that_did_not_become_safe_in_time_is_told(wire: Wire, disk: Disk, timeout_ms: int):
+    await produce(wire, _GOOD)
+    disk.hold()
+    values = produce_values({"orders": {0: batch(b"x"), 1: b""}}, timeout=timeout_ms)
+    late, bad = (await wire.ask(Api.PRODUCE, 9, **values)).responses[0].partition_responses
+    assert (late.error_code, late.base_offset, late.log_start_offset) == (TIMED_OUT, 3, 0)
+    assert (bad.error_code, bad.base_offset) == (INVALID_RECORD, -1)
+    disk.release()
+    assert (await produce(wire, batch(b"y"))).base_offset == 4
 
 
 async def test_a_request_larger_than_the_limit_closes_the_connection(data):

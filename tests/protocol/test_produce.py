@@ -8,7 +8,7 @@ from kio.schema.errors import ErrorCode
 
 from gomq.protocol import requests, responses
 from gomq.protocol.api import SPOKEN, Api
-from gomq.protocol.produce import ProducedPartition, encode_request, encode_response
+from gomq.protocol.produce import ProducedPartition, RecordError, encode_request, encode_response
 from tests.support.wire import versions
 
 NAMES = st.sampled_from(["", "orders", "é", "x" * 249])
@@ -23,6 +23,9 @@ PARTITIONS = st.lists(
         log_append_time=st.one_of(st.just(-1), st.integers(0, 2**42)),
         log_start_offset=INT64,
         error_message=st.none() | st.sampled_from(["", "no such topic", "é" * 300]),
+        record_errors=st.lists(
+            st.builds(RecordError, INT32, st.sampled_from(["", "no key", "é" * 90])), max_size=3
+        ).map(tuple),
     ),
     max_size=3,
 )
@@ -51,7 +54,10 @@ def test_a_response_is_laid_out_as_kio_writes_it(version: int, data: st.DataObje
                         "base_offset": partition.base_offset,
                         "log_append_time": partition.log_append_time,
                         "log_start_offset": partition.log_start_offset,
-                        "record_errors": [],
+                        "record_errors": [
+                            {"batch_index": each.batch_index, "batch_index_error_message": each.message}
+                            for each in partition.record_errors
+                        ],
                         "error_message": partition.error_message,
                     }
                     for partition in partitions

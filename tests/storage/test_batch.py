@@ -14,6 +14,7 @@ from gomq_storage.batch import (
     STAMP_SIZE,
     BatchHeader,
     check_batch,
+    date,
     read_header,
     stamp,
     walk,
@@ -173,3 +174,17 @@ def test_a_walk_over_any_bytes_ends(data: bytes):
     except CorruptBatchError:
         return
     assert sum(header.size for _, header in found) <= len(data)
+
+
+@given(int64, st.booleans(), st.sampled_from(Codec), st.binary(max_size=20))
+def test_another_date_changes_nothing_else(timestamp: int, is_append_time: bool, codec: Codec, behind: bytes):
+    raw = encode_batch([NewRecord(b"value", b"key"), NewRecord(None)], now_ms=1_700_000_000_000, codec=codec)
+    header = check_batch(raw)
+
+    dated, its_header = date(raw + behind, header, max_timestamp=timestamp, is_log_append_time=is_append_time)
+
+    assert its_header == check_batch(dated)
+    assert (its_header.max_timestamp, its_header.is_log_append_time) == (timestamp, is_append_time)
+    assert its_header.codec is codec
+    again, same_header = date(dated, its_header, max_timestamp=header.max_timestamp, is_log_append_time=False)
+    assert (again, same_header) == (raw, header)

@@ -11,6 +11,8 @@ def test_the_defaults_are_kafkas():
     config = LogConfig()
 
     assert (config.segment_bytes, config.index_interval_bytes, config.max_message_bytes) == (2**30, 4096, 1_048_588)
+    limits = (config.message_timestamp_before_max_ms, config.message_timestamp_after_max_ms)
+    assert (config.message_timestamp_type, *limits) == ("CreateTime", 2**63 - 1, 3_600_000)
 
 
 @pytest.mark.parametrize("size", [MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES])
@@ -24,6 +26,7 @@ def test_the_limits_of_a_segments_size_are_allowed(size: int):
         ("segment_bytes", MIN_SEGMENT_BYTES - 1), ("segment_bytes", MAX_SEGMENT_BYTES + 1), ("segment_bytes", -1),
         ("index_interval_bytes", -1), ("max_message_bytes", -1), ("segment_ms", 0), ("retention_ms", -1),
         ("retention_bytes", -1), ("file_delete_delay_ms", -1), ("delete_retention_ms", -1),
+        ("message_timestamp_before_max_ms", -1), ("message_timestamp_after_max_ms", -1),
         ("min_compaction_lag_ms", -1), ("max_compaction_lag_ms", 0), ("min_cleanable_dirty_ratio", 2),
     ],
 )  # fmt: skip

@@ -1,14 +1,26 @@
 """InitProducerId, versions 0-6.  v2 flexible; v3 an id the producer has had; v6 two-phase commit (KIP-939)."""
 
+from typing import Final
+
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
 from gomq_storage.errors import StorageError
 
+_PRODUCER_SINCE: Final = 3
+_NONE: Final = -1
+
 
 async def handle(state: State, request: Request) -> Result:
-    """Hand out a producer id; transactions are not supported."""
-    if request.body.transactional_id is not None:
+    """Hand out a producer id; transactions are not supported.
+
+    A producer without transactions that tells the id it has had gets a new one, as in Kafka: only a transactional id
+    can tell whether it may keep that.
+    """
+    body = request.body
+    if body.transactional_id is not None:
+        return _result(ErrorCode.invalid_request)
+    if request.version >= _PRODUCER_SINCE and (body.producer_id == _NONE) != (body.producer_epoch == _NONE):
         return _result(ErrorCode.invalid_request)
     try:
         return _result(ErrorCode.none, producer_id=await state.producer_ids.next_id(), producer_epoch=0)
