@@ -2,15 +2,17 @@
 
 import logging
 import sys
-from typing import Literal, TypeAlias
 
 import structlog
 
-LogFormat: TypeAlias = Literal["auto", "console", "json"]
 
+def configure_logging(*, level: str, log_format: str) -> None:
+    """Have all loggers write to stderr, one event a line.
 
-def configure_logging(*, level: str, log_format: LogFormat) -> None:
-    """Have all loggers write to stderr, one event a line."""
+    Args:
+        level: debug, info, warning or error.
+        log_format: console, json, or auto.
+    """
     if log_format == "auto":
         log_format = "console" if sys.stderr.isatty() else "json"
     shared: list[structlog.typing.Processor] = [
@@ -27,3 +29,8 @@ def configure_logging(*, level: str, log_format: LogFormat) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=renderers))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def change_level(level: str) -> None:
+    """Log this level and worse from now on."""
+    logging.getLogger().setLevel(level.upper())

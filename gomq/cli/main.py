@@ -19,7 +19,7 @@ from gomq.errors import ConnectionFailedError, GomqError
 
 INTERRUPTED: Final = 128 + 2
 PIPE_CLOSED: Final = 128 + 13
-_COMMANDS: Final = ("serve", "demo", "topic", "publish", "subscribe")
+_COMMANDS: Final = ("serve", "config", "demo", "topic", "publish", "subscribe")
 """Each is a module of this package and the command in it of the same name."""
 
 _EPILOG: Final = """\
@@ -86,7 +86,8 @@ def _explain(error: GomqError) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"gomq: {message}", file=sys.stderr)
+    for line in message.splitlines() or [message]:  # of a file there may be several things to say
+        print(f"gomq: {line}", file=sys.stderr)
     return _leave(FAILED)
 
 

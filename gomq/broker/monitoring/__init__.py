@@ -1,0 +1,1 @@
+"""What can be seen of a running broker from outside: metrics, liveness, readiness, over HTTP."""
