@@ -6,6 +6,7 @@ methods. Whoever calls handles ``OSError``: it means that the connection is gone
 
 import errno
 import os
+import select
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,18 +20,36 @@ _MAX_PARTS: Final = 512
 """Parts for one ``sendmsg``; the kernel takes 1024."""
 _MAX_SENDFILE_BYTES: Final = 1 << 20
 _MORE: Final = getattr(socket, "MSG_MORE", 0)  # Linux has it; elsewhere it is only an optimisation less
+_KEEPALIVE: Final = (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+"""A peer whose machine is gone is noticed after two minutes; names differ, and what a system has not is left out."""
+_HAS_LEFT: Final = getattr(select, "POLLRDHUP", 0) | getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 
 
 class PlainTransport:
-    """One connected socket, owned: ``close`` ends it."""
+    """One connected socket, owned: ``close`` ends it.
 
-    def __init__(self, connected: socket.socket) -> None:
+    Args:
+        connected: the socket.
+        user_timeout: seconds after which the kernel gives up on a peer that takes nothing of what is sent to it
+            (``TCP_USER_TIMEOUT``); None leaves that to the kernel.
+
+    Raises:
+        OSError: the connection is gone already; the socket is the caller's to close.
+    """
+
+    def __init__(self, connected: socket.socket, *, user_timeout: float | None = None) -> None:
         connected.setblocking(False)  # noqa: FBT003 - the socket module has it so
         if connected.family in {socket.AF_INET, socket.AF_INET6}:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for name, seconds in _KEEPALIVE:
+                _set_if_there(connected, name, seconds)
+            if user_timeout is not None:
+                _set_if_there(connected, "TCP_USER_TIMEOUT", min(round(user_timeout * 1000), 0x7FFFFFFF))
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._socket = connected
         self._closed = False
+        self.sent_bytes = 0
+        """How much the kernel has taken so far."""
 
     @property
     def peer(self) -> str:
@@ -50,6 +69,23 @@ class PlainTransport:
             except BlockingIOError:
                 await anyio.wait_readable(self._socket)
 
+    async def receive(self, space: Callable[[], memoryview]) -> int:
+        """Receive some bytes into a space that is only asked for when it is needed, and not held while waiting."""
+        while True:
+            try:
+                return self._socket.recv_into(space())
+            except BlockingIOError:
+                pass  # what was raised and where, and the space with it, is gone before the wait
+            await anyio.wait_readable(self._socket)
+
+    def has_left(self) -> bool:
+        """Say whether the other side has closed or broken the connection, whatever it has sent before."""
+        if self._closed:
+            return True
+        poll = select.poll()
+        poll.register(self._socket, _HAS_LEFT)
+        return bool(poll.poll(0))
+
     async def send(self, parts: Sequence[Buffer], *, more: bool = False) -> None:
         """Send all the parts, in order.
 
@@ -67,6 +103,7 @@ class PlainTransport:
             sent = self._socket.sendmsg(parts[:_MAX_PARTS])
         except BlockingIOError:
             return parts
+        self.sent_bytes += sent
         return () if sent == sum(map(len, parts)) else _behind(parts, sent)
 
     async def _send_some(self, parts: Sequence[Buffer], flags: int) -> None:
@@ -79,9 +116,12 @@ class PlainTransport:
     async def _try_send(self, parts: Sequence[Buffer], flags: int) -> int:
         while True:
             try:
-                return self._socket.sendmsg(parts, (), flags)
+                sent = self._socket.sendmsg(parts, (), flags)
             except BlockingIOError:
                 await anyio.wait_writable(self._socket)
+            else:
+                self.sent_bytes += sent
+                return sent
 
     async def send_file(self, descriptor: int, position: int, size: int) -> None:
         """Send a range of a file, which the kernel copies from its cache to the socket.
@@ -101,6 +141,7 @@ class PlainTransport:
             if sent == 0:
                 raise EOFError(f"file ends at byte {position}, {end - position} more were promised")
             position += sent
+            self.sent_bytes += sent
 
     def close(self) -> None:
         """End the connection, waking whoever waits for it."""
@@ -119,6 +160,12 @@ def _behind(parts: Sequence[Buffer], sent: int) -> list[Buffer]:
             left.append(memoryview(part)[sent:] if sent else part)
         sent = max(0, sent - len(part))
     return left
+
+
+def _set_if_there(connected: socket.socket, option: str, value: int) -> None:
+    """Set a TCP option where the system has it."""
+    if (number := getattr(socket, option, None)) is not None:
+        connected.setsockopt(socket.IPPROTO_TCP, number, value)
 
 
 def _name(lookup: Callable[[], tuple[str, int]]) -> str:

@@ -20,7 +20,7 @@ from kio.static.constants import EntityType
 
 from gomq.errors import ProtocolError
 from gomq.protocol.api import Api
-from gomq.protocol.shape import check_shape
+from gomq.protocol.shape import MAX_REQUEST_ELEMENTS, TooManyElementsError, check_shape
 
 Kind: TypeAlias = Literal["request", "response"]
 Values: TypeAlias = Mapping[str, Any]
@@ -57,14 +57,24 @@ def encode(entity: object) -> bytes:
     return buffer.getvalue()
 
 
-def decode(kind: type[Any], data: memoryview, position: int) -> Any:  # noqa: ANN401 - a class picked at run time
+def decode(
+    kind: type[Any],
+    data: memoryview,
+    position: int,
+    *,
+    max_elements: int = MAX_REQUEST_ELEMENTS,
+) -> Any:  # noqa: ANN401 - a class picked at run time
     """Read a message from a position on.
 
     Raises:
+        TooManyElementsError: it is a request whose arrays have more elements than are wanted.
         ProtocolError: the bytes are not that message.
     """
     try:
-        entity, _ = _reader(cast("Hashable", kind))(check_shape(kind, data, position), position)
+        sound = check_shape(kind, data, position, max_elements=max_elements)
+        entity, _ = _reader(cast("Hashable", kind))(sound, position)
+    except TooManyElementsError:
+        raise
     except _DECODE_ERRORS as error:
         raise ProtocolError(f"not a {kind.__name__} v{kind.__version__}: {error}") from error
     return entity

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from gomq.errors import ProtocolError
 from gomq.protocol.api import Api
 from gomq.protocol.entities import build, decode, encode, is_flexible, schema
+from gomq.protocol.shape import MAX_REQUEST_ELEMENTS
 
 MIN_REQUEST_BYTES: Final = 8
 _FIXED: Final = struct.Struct(">hhi")
@@ -34,16 +35,28 @@ def read_head(frame: memoryview) -> RequestHead:
     return RequestHead._make(_FIXED.unpack_from(frame))
 
 
-def decode_request(frame: memoryview, api: Api, version: int) -> Any:  # noqa: ANN401 - one class a version
+def read_client_id(frame: memoryview) -> str:
+    """Read what the client calls itself, of a request whose body could be read; empty where it does not say."""
+    return str(frame[10 : _client_id_end(frame)], "utf-8", "replace")
+
+
+def decode_request(
+    frame: memoryview,
+    api: Api,
+    version: int,
+    *,
+    max_elements: int = MAX_REQUEST_ELEMENTS,
+) -> Any:  # noqa: ANN401 - one class a version
     """Read the body of a request whose head is known to be served.
 
     Raises:
+        TooManyElementsError: its arrays have more elements than are wanted.
         ProtocolError: header or body do not hold what the version says.
     """
     position = _client_id_end(frame)
     if is_flexible(api, version):
         position = _skip_tags(frame, position)
-    return decode(schema(api, version, "request"), frame, position)
+    return decode(schema(api, version, "request"), frame, position, max_elements=max_elements)
 
 
 def encode_header(api: Api, version: int, correlation_id: int, client_id: str, body_size: int) -> bytes:

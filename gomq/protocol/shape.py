@@ -17,8 +17,9 @@ from kio.static.constants import EntityType
 from gomq.errors import ProtocolError
 from gomq_storage.varint import encode_unsigned
 
-MAX_REQUEST_ELEMENTS: Final = 1 << 18
-"""Elements of all arrays of a request together; a response may hold as many as its bytes do."""
+MAX_REQUEST_ELEMENTS: Final = 1 << 15
+"""Elements of all arrays of a request together, each of which costs some 30 us until it is answered; a response may
+hold as many as its bytes do."""
 _MAX_STRING_BYTES: Final = 0x7FFF
 _INT16: Final = Struct(">h")
 _INT32: Final = Struct(">i")
@@ -28,21 +29,32 @@ _SIZES: Final = {
 }  # fmt: skip
 
 
+class TooManyElementsError(ProtocolError):
+    """A message's arrays have more elements than are taken."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"more than {limit} elements in its arrays")
+        self.limit = limit
+
+
 class _Survey:
     """What is found on the way."""
 
-    __slots__ = ("cuts", "elements_left")
+    __slots__ = ("cuts", "elements_left", "limit")
 
-    def __init__(self, elements_left: int) -> None:
-        self.elements_left = elements_left
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.elements_left = limit
         self.cuts: list[tuple[int, int, bytes]] = []
         """Start, end, and what to put there instead."""
 
     def take(self, count: int, bytes_left: int) -> None:
         """Allow a count of elements, the smallest of which is one byte."""
         self.elements_left -= count
-        if count > bytes_left or self.elements_left < 0:
+        if count > bytes_left:
             raise ProtocolError(f"{count} elements announced, {bytes_left} bytes left")
+        if self.elements_left < 0:
+            raise TooManyElementsError(self.limit)
 
 
 _Walk: TypeAlias = Callable[[memoryview, int, _Survey], int]
@@ -51,18 +63,26 @@ _Step: TypeAlias = int | _Walk
 """A number of bytes, or whatever finds that number."""
 
 
-def check_shape(kind: type[Any], data: memoryview, position: int) -> memoryview:
+def check_shape(
+    kind: type[Any], data: memoryview, position: int, *, max_elements: int = MAX_REQUEST_ELEMENTS
+) -> memoryview:
     """Check that a message's counts and lengths fit the bytes from a position on.
+
+    Args:
+        kind: kio's class.
+        data: the message, and perhaps something in front of it.
+        position: where it begins.
+        max_elements: elements of all arrays together that a request may have.
 
     Returns:
         the bytes without unknown tagged fields: the same view where there are none.
 
     Raises:
-        ProtocolError: they do not fit.
+        ProtocolError: they do not fit; ``TooManyElementsError`` where there are too many.
         IndexError, struct.error: the bytes end too early.
     """
     is_request = kind.__type__ is EntityType.request
-    survey = _Survey(MAX_REQUEST_ELEMENTS if is_request else len(data))
+    survey = _Survey(max_elements if is_request else len(data))
     end = _pass(_struct(cast("Any", kind)), data, position, survey)
     if end > len(data):
         raise ProtocolError(f"ends {end - len(data)} bytes too early")
@@ -112,7 +132,8 @@ def _field(hint: object, kafka_type: str | None, *, flexible: bool) -> _Step:
 
 def _one(hint: object, kafka_type: str | None, *, flexible: bool) -> _Step:
     if kafka_type is None:
-        return _struct(hint)
+        optional = next((kind for kind in get_args(hint) if kind is not type(None)), None)
+        return _struct(hint) if optional is None else _nullable(_struct(optional))
     if (size := _SIZES.get(kafka_type)) is not None:
         return size
     if kafka_type == "string":
@@ -126,6 +147,16 @@ def _element(hint: object) -> object | None:
         element: object = get_args(hint)[0]
         return element
     return next((found for argument in get_args(hint) if (found := _element(argument)) is not None), None)
+
+
+def _nullable(struct: _Step) -> _Walk:
+    """A struct behind a byte that says whether it is there."""
+
+    def walk(data: memoryview, position: int, survey: _Survey) -> int:
+        is_null = data[position] >= 0x80
+        return position + 1 if is_null else _pass(struct, data, position + 1, survey)
+
+    return walk
 
 
 def _sequence(steps: tuple[_Step, ...]) -> _Walk:

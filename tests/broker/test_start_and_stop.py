@@ -5,14 +5,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from anyio import to_thread
 
 import gomq
 from gomq.broker import BrokerConfig
@@ -199,25 +197,6 @@ async def test_a_broker_goes_on_when_descriptors_have_run_out(data: Path):
             answer = await wire.ask(Api.FETCH, 11, **fetch_values({"orders": [(0, 0)]}))
             assert answer.responses[0].partitions[0].high_watermark == 2
         assert process.terminate() == 0
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_sigterm_ends_the_process_within_two_seconds_with_clients_parked(data: Path, backend: str):
-    with broker_process(data, "--backend", backend) as process:
-        async with connect(process.address) as wire, connect(process.address), connect(process.address) as busy:
-            await wire.ask(Api.CREATE_TOPICS, **create_values("orders"))
-            await wire.send(Api.FETCH, 11, fetch_values({"orders": [(0, 0)]}, max_wait=3_600_000))
-            await busy.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: batch(b"x")}}))
-            await wire.receive(Api.FETCH, 11)
-            await wire.send(Api.FETCH, 11, fetch_values({"orders": [(0, 1)]}, max_wait=3_600_000))
-            started = time.monotonic()
-            code = await to_thread.run_sync(process.terminate)
-            assert (code, time.monotonic() - started < 2) == (0, True)
-            assert await wire.is_closed()
-    async with gomq.Broker(data=data, listen="127.0.0.1:0") as broker, connect(broker.address) as wire:
-        answer = await wire.ask(Api.FETCH, 11, **fetch_values({"orders": [(0, 0)]}))
-        assert answer.responses[0].partitions[0].high_watermark == 1
 
 
 async def test_two_brokers_of_one_program_do_not_disturb_each_other(tmp_path: Path):

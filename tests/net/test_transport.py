@@ -93,3 +93,64 @@ async def test_a_connection_that_is_gone_has_a_name_all_the_same(pair: tuple[Pla
     pair[0].close()
     assert pair[0].peer == "unknown:0"
     assert pair[0].local_host == "unknown"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+async def test_the_kernel_looks_after_peers_whose_machine_is_gone():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        connected, _ = server.accept()
+        transport = PlainTransport(connected, user_timeout=360)
+        wanted = {
+            socket.TCP_NODELAY: 1,
+            socket.TCP_KEEPIDLE: 60,
+            socket.TCP_KEEPINTVL: 15,
+            socket.TCP_KEEPCNT: 4,
+            socket.TCP_USER_TIMEOUT: 360_000,
+        }
+        assert {option: connected.getsockopt(socket.IPPROTO_TCP, option) for option in wanted} == wanted
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        transport.close()
+
+
+async def test_a_space_is_only_asked_for_when_something_may_be_there(pair: tuple[PlainTransport, PlainTransport]):
+    ours, theirs = pair
+    asked: list[memoryview] = []
+
+    def space() -> memoryview:
+        asked.append(memoryview(bytearray(10)))
+        return asked[-1]
+
+    counts: list[int] = []
+
+    async def receive_one() -> None:
+        counts.append(await ours.receive(space))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(receive_one)
+        await anyio.wait_all_tasks_blocked()
+        assert len(asked) == 1
+        await theirs.send([b"abc"])
+    assert (counts, bytes(asked[-1][:3]), len(asked)) == ([3], b"abc", 2)
+    theirs.close()
+    assert await ours.receive(space) == 0
+
+
+async def test_a_peer_that_left_is_seen_though_nothing_is_read(pair: tuple[PlainTransport, PlainTransport]):
+    ours, theirs = pair
+    await theirs.send([b"unread"])
+    assert not ours.has_left()
+    theirs.close()
+    assert ours.has_left()
+    ours.close()
+    assert ours.has_left()
+
+
+async def test_what_was_sent_is_counted(pair: tuple[PlainTransport, PlainTransport], tmp_path: Path):
+    ours, theirs = pair
+    (tmp_path / "file").write_bytes(bytes(1000))
+    await ours.send([b"abc", b"de"])
+    assert not ours.send_now([b"fgh"])
+    with (tmp_path / "file").open("rb") as file:
+        await ours.send_file(file.fileno(), 0, 1000)
+    assert ours.sent_bytes == 1008
+    await receive(theirs, 1008)

@@ -97,7 +97,17 @@ def test_a_size_that_no_request_has_is_refused_at_its_fourth_byte(size: int):
 
 @pytest.mark.parametrize(
     ("first_bytes", "hint"),
-    [(b"\x16\x03\x01\x02", "TLS"), (b"GET /", "HTTP"), (b"POST ", "HTTP"), (b"HEAD ", "HTTP"), (b"PUT /", "HTTP")],
+    [
+        (b"\x16\x03\x01\x02", "TLS"),
+        (b"GET /", "HTTP"),
+        (b"POST ", "HTTP"),
+        (b"HEAD ", "HTTP"),
+        (b"PUT /", "HTTP"),
+        (b"OPTIONS ", "HTTP"),
+        (b"PRI * HTTP/2", "HTTP"),
+        (b"HTTP/1.1 400", "HTTP server"),
+        (b"SSH-2.0-", "SSH"),
+    ],
 )
 def test_another_protocol_is_recognised_by_its_first_bytes(first_bytes: bytes, hint: str):
     buffer = FrameBuffer(max_bytes=MAX_BYTES, min_bytes=8)
@@ -159,3 +169,51 @@ def test_part_of_a_frame_is_told_from_none():
         buffer.next_frame()
         seen.append(buffer.has_part_of_frame)
     assert seen == [False, True, False]
+
+
+def test_there_is_no_buffer_before_it_is_needed_and_none_after_it_is_let_go_of():
+    buffer = FrameBuffer(max_bytes=MAX_BYTES, min_bytes=0)
+    assert capacity(buffer) == 0
+    fill(buffer, framed(b"abc"))
+    assert 0 < capacity(buffer) <= 4 << 10
+    frame = buffer.next_frame()
+    buffer.release()
+    assert capacity(buffer) == 0
+    assert frame is not None
+    assert bytes(frame) == b"abc", "a view of the old buffer stays good"
+    fill(buffer, framed(b"defg"))
+    assert bytes(buffer.next_frame() or b"") == b"defg"
+
+
+def test_a_buffer_with_something_in_it_is_not_let_go_of():
+    buffer = FrameBuffer(max_bytes=MAX_BYTES, min_bytes=0)
+    fill(buffer, framed(b"abc") + framed(b"def")[:5])
+    for expected in (b"abc", None):
+        buffer.release()
+        frame = buffer.next_frame()
+        assert (frame and bytes(frame)) == expected
+    buffer.release()
+    fill(buffer, framed(b"def")[5:])
+    assert bytes(buffer.next_frame() or b"") == b"def"
+
+
+def test_the_size_of_a_frame_is_told_while_it_is_coming_in():
+    buffer = FrameBuffer(max_bytes=MAX_BYTES, min_bytes=0)
+    sizes = []
+    for piece in (framed(b"abcdef")[:3], framed(b"abcdef")[3:6], framed(b"abcdef")[6:]):
+        fill(buffer, piece)
+        frame = buffer.next_frame()
+        sizes.append((buffer.unfinished_bytes, frame is not None))
+    assert sizes == [(0, False), (6, False), (0, True)]
+
+
+def test_a_client_that_fills_the_first_buffer_gets_a_larger_one():
+    buffer = FrameBuffer(max_bytes=MAX_BYTES, min_bytes=0)
+    frames = 0
+    for _ in range(10):
+        space = buffer.space()
+        space[:] = (framed(b"abcd") * 2048)[: len(space)]
+        buffer.received(len(space))
+        while buffer.next_frame() is not None:
+            frames += 1
+    assert (capacity(buffer), frames) == (16 << 10, 4096 // 8 + 9 * (16384 // 8))

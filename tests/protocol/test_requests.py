@@ -52,7 +52,15 @@ def test_what_is_served_reaches_back_to_kafka_2_1_and_on_to_the_newest_schema():
         Api.PRODUCE: 7, Api.FETCH: 10, Api.LIST_OFFSETS: 4, Api.METADATA: 7, Api.FIND_COORDINATOR: 2,
         Api.API_VERSIONS: 2, Api.CREATE_TOPICS: 3, Api.DELETE_TOPICS: 3, Api.INIT_PRODUCER_ID: 1,
         Api.DELETE_RECORDS: 1, Api.OFFSET_FOR_LEADER_EPOCH: 2, Api.DESCRIBE_CONFIGS: 2, Api.ALTER_CONFIGS: 1,
+        Api.DESCRIBE_LOG_DIRS: 1, Api.CREATE_PARTITIONS: 1,
+        Api.OFFSET_COMMIT: 6, Api.OFFSET_FETCH: 5, Api.JOIN_GROUP: 3, Api.SYNC_GROUP: 2, Api.HEARTBEAT: 2,
+        Api.LEAVE_GROUP: 2, Api.DESCRIBE_GROUPS: 2, Api.LIST_GROUPS: 2, Api.DELETE_GROUPS: 1,
         Api.INCREMENTAL_ALTER_CONFIGS: 0,  # from 2.3 on
+        Api.OFFSET_DELETE: 0,  # from 2.4 on
+        Api.ELECT_LEADERS: 1, Api.LIST_PARTITION_REASSIGNMENTS: 0,  # from 2.4 on
+        Api.DESCRIBE_CLUSTER: 0, Api.DESCRIBE_PRODUCERS: 0,  # from 2.8 on
+        Api.GET_TELEMETRY_SUBSCRIPTIONS: 0, Api.PUSH_TELEMETRY: 0, Api.LIST_CONFIG_RESOURCES: 0,  # from 3.7 on
+        Api.DESCRIBE_TOPIC_PARTITIONS: 0,  # from 3.8 on
     }  # fmt: skip
     for api, (oldest, newest) in SERVED.items():
         assert oldest <= of_kafka_2_1[api] <= newest

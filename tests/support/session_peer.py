@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import anyio
 
+from gomq.net.request_memory import RequestMemory
 from gomq.net.session import Handle, Session
 from gomq.net.transport import PlainTransport
 from gomq.protocol.api import Api
@@ -53,9 +54,14 @@ class Peer:
 
 
 @asynccontextmanager
-async def serving(handle: Handle, *, max_request_bytes: int = 1 << 20) -> AsyncIterator[Peer]:
+async def serving(
+    handle: Handle, *, max_request_bytes: int = 1 << 20, memory: RequestMemory | None = None
+) -> AsyncIterator[Peer]:
     ours, theirs = socket.socketpair()
-    peer = Peer(theirs, Session(PlainTransport(ours), handle, max_request_bytes=max_request_bytes))
+    session = Session(
+        PlainTransport(ours), handle, max_request_bytes=max_request_bytes, memory=memory, owner="192.0.2.1"
+    )
+    peer = Peer(theirs, session)
     async with anyio.create_task_group() as group:
         group.start_soon(peer.run)
         try:
