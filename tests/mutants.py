@@ -5,8 +5,8 @@
     make mutants ARGS=--list                what there is
 
 A mutant is one statement that syncs a file or a directory, left out, or one check (an ``if`` that raises), never true.
-Each is tested in a copy of the sources: first the tests of its own module, then all others of the log, until one
-fails. Those that no test notices are listed at the end, and the exit code is 1.
+Each is tested in a copy of the sources, which may be worked on meanwhile: first the tests of its own module, then all
+others of the log, until one fails. Those that no test notices are listed at the end, and the exit code is 1.
 """
 
 import argparse
@@ -25,7 +25,10 @@ from queue import SimpleQueue
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path("storage/gomq_storage")
 COPIED = ("gomq", "storage", "tests", "tools", "pyproject.toml", "README.md")
-SYNCS = {"sync", "sync_directory", "sync_indexes", "fsync", "fdatasync", "save_log_starts", "save_recovery_points"}
+SYNCS = {
+    *("sync", "sync_directory", "sync_indexes", "fsync", "fdatasync"),
+    *("save_log_starts", "save_recovery_points", "save_first_dirty"),
+}
 SECONDS = 900
 
 
@@ -74,21 +77,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="list the mutants and test none")
     parser.add_argument("--only", default="", metavar="TEXT", help="those whose file, line or source has this text")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), metavar="N", help="how many at once")
     options = parser.parse_args()
     files = sorted(path.relative_to(ROOT) for path in (ROOT / PACKAGE).glob("*.py"))
     chosen = [each for path in files for each in mutants_of(path) if options.only in str(each)]
     if options.list:
         print(*chosen, sep="\n")
         return 0
-    survivors = _test(chosen)
+    survivors = _test(chosen, options.workers or 1)
     print(f"\n{len(chosen) - len(survivors)} of {len(chosen)} mutants were noticed")
     for survivor in survivors:
         print(f"survived  {survivor}")
     return 1 if survivors else 0
 
 
-def _test(mutants: list[Mutant]) -> list[Mutant]:
-    workers = os.cpu_count() or 1
+def _test(mutants: list[Mutant], workers: int) -> list[Mutant]:
     survivors: list[Mutant] = []
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(workers) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
@@ -121,8 +124,8 @@ def _copy(target: Path) -> Path:
 
 def _is_noticed(mutant: Mutant, copy: Path) -> bool:
     """Run the tests on a mutant until one fails."""
-    source = (ROOT / mutant.path).read_bytes()
     changed = copy / mutant.path
+    source = changed.read_bytes()
     changed.write_bytes(mutant.applied(source))
     own = f"tests/storage/test_{mutant.path.stem}.py"
     paths = [own] if (copy / own).exists() else []

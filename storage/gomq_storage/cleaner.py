@@ -71,6 +71,11 @@ class Cleaner:
         self._max_bytes_per_second = max_bytes_per_second
         self._share = share
 
+    def configure(self, *, key_map_bytes: int, max_bytes_per_second: float | None) -> None:
+        """Go by another memory and pace from the next compaction on."""
+        self._key_map_bytes = key_map_bytes
+        self._max_bytes_per_second = max_bytes_per_second
+
     def most_due(self, logs: Iterable[Log], *, now_ms: int) -> Log | None:
         """Choose the log that needs compacting most, of those that do."""
         due: list[tuple[float, Log]] = []

@@ -72,6 +72,10 @@ class CorruptFileError(StorageError):
         self.path = path
 
 
+class WouldWaitError(StorageError):
+    """The answer takes longer than an event loop may wait, this once: ask again from a worker thread."""
+
+
 class OutOfOrderSequenceError(StorageError):
     """An idempotent producer's batch is not the one that should follow; nothing was appended."""
 

@@ -32,6 +32,8 @@ class LogSlice(NamedTuple):
     segment: Segment
     position: int
     size: int
+    is_cut_short: bool = False
+    """Whether not even the first batch is whole."""
 
     def read(self) -> bytes:
         """Read the bytes."""

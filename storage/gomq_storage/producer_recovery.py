@@ -100,6 +100,7 @@ def _replay(segment: Segment, producers: Producers) -> None:
         if header.producer_id > NO_PRODUCER_ID:
             epoch = _coordinator_epoch(segment, position, header) if header.is_control else None
             producers.note(header, coordinator_epoch=epoch)
+            producers.transactions.first_unstable(header.next_offset)  # what is decided need not be remembered
         producers.end = header.next_offset
 
 

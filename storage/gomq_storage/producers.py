@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Self
 
 from gomq_storage.batch import NO_PRODUCER_ID, NO_TIMESTAMP, BatchHeader
 from gomq_storage.errors import InvalidProducerEpochError, OutOfOrderSequenceError
+from gomq_storage.open_transactions import OpenTransactions
 
 NO_PRODUCER_EPOCH: Final = -1
 NO_SEQUENCE: Final = -1
@@ -90,13 +91,18 @@ class Producers:
     def __init__(self, *, end: int = 0) -> None:
         self.end = end
         """Offset up to which the log has been taken account of. Kafka: ``mapEndOffset``."""
+        self.transactions = OpenTransactions()
+        """Where those begin that are not decided."""
         self._states: dict[int, _State] = {}
 
     @classmethod
     def restored(cls, producers: Iterable[ActiveProducer], *, end: int) -> Self:
         """Make again what ``active`` told; of a producer's batches only the last is known then, as in Kafka."""
         made = cls(end=end)
-        made._states = {producer.producer_id: _restored(producer) for producer in producers}
+        known = tuple(producers)
+        made._states = {producer.producer_id: _restored(producer) for producer in known}
+        made.transactions = OpenTransactions(each.txn_first_offset for each in known if each.txn_first_offset >= 0)
+        made.transactions.were_any |= any(each.coordinator_epoch >= 0 for each in known)
         made._forget_oldest(len(made._states) - MAX_PRODUCERS)
         return made
 
@@ -157,10 +163,13 @@ class Producers:
         state = self._states.get(producer_id) or self._add(producer_id)
         if header.attributes & 0b11_0000:
             if header.is_control:
-                _note_marker(state, header, coordinator_epoch)
+                if header.record_count:
+                    self.transactions.end(state.txn_first_offset, header.last_offset)
+                    _note_marker(state, header, coordinator_epoch)
                 return
             if state.txn_first_offset < 0:
                 state.txn_first_offset = base_offset
+                self.transactions.begin(base_offset)
         if header.producer_epoch != state.epoch:
             state.epoch = header.producer_epoch
             state.batches.clear()
@@ -230,12 +239,10 @@ class Producers:
             return
         ages = sorted((state.txn_first_offset >= 0, state.last_timestamp, key) for key, state in self._states.items())
         for _, _, producer_id in ages[:count]:
-            del self._states[producer_id]
+            self.transactions.forget(self._states.pop(producer_id).txn_first_offset)
 
 
 def _note_marker(state: _State, header: BatchHeader, coordinator_epoch: int | None) -> None:
-    if not header.record_count:
-        return
     if header.producer_epoch != state.epoch:
         state.epoch = header.producer_epoch
         state.batches.clear()

@@ -1,8 +1,7 @@
-"""One segment: a ``.log`` file and its two indexes. Append, find, seal. Kafka: ``LogSegment``."""
+"""One segment: the batches in a ``.log`` file, and its two indexes. Append, find, seal. Kafka: ``LogSegment``."""
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from gomq_storage.batch import (
@@ -17,23 +16,17 @@ from gomq_storage.batch import (
 )
 from gomq_storage.config import LogConfig
 from gomq_storage.errors import CorruptBatchError, LogOfflineError, StorageError
-from gomq_storage.files import File, Files
-from gomq_storage.layout import (
-    LOG_SUFFIX,
-    OFFSET_INDEX_SUFFIX,
-    SEGMENT_SUFFIXES,
-    TIME_INDEX_SUFFIX,
-    segment_file_name,
-)
+from gomq_storage.files import File
 from gomq_storage.offset_index import OffsetIndex, OffsetPosition
 from gomq_storage.record import decode_batch
+from gomq_storage.segment_files import SegmentFiles
 from gomq_storage.time_index import TimeIndex, TimestampOffset
 
 _SCAN_BYTES: Final = 8 << 10
 """Bytes read at once while headers are looked for: two index intervals."""
 
 
-class Segment:
+class Segment(SegmentFiles):
     """The part of a log from ``base_offset`` to the next segment's.
 
     One thread appends; others may read and sync meanwhile. ``size`` grows only once a batch is written whole. The
@@ -44,74 +37,21 @@ class Segment:
         "_bytes_since_index_entry",
         "_first_timestamp",
         "_largest",
-        "_log",
-        "base_offset",
         "damage",
         "is_checked",
-        "offset_index",
-        "size",
-        "time_index",
     )
 
     def __init__(
         self, *, base_offset: int, log: File, offset_index: OffsetIndex, time_index: TimeIndex, size: int
     ) -> None:
-        self.base_offset = base_offset
-        self.size = size
-        self.offset_index = offset_index
-        self.time_index = time_index
+        super().__init__(base_offset=base_offset, log=log, offset_index=offset_index, time_index=time_index, size=size)
         self.is_checked = False
         """Whether the indexes of a sealed segment were compared with its batches since the log was opened."""
         self.damage: StorageError | None = None
         """What was found wrong with it then, if it cannot be mended."""
-        self._log = log
         self._largest: TimestampOffset | None = None
         self._first_timestamp: int | None = None
         self._bytes_since_index_entry = 0  # known when ``_largest`` is
-
-    @classmethod
-    def open(
-        cls,
-        files: Files,
-        directory: Path,
-        base_offset: int,
-        *,
-        create: bool = False,
-        extra_suffix: str = "",
-        size: int | None = None,
-    ) -> "Segment":
-        """Open a segment's three files.
-
-        Args:
-            files: the file system.
-            directory: where they are.
-            base_offset: the offset of the first record that is, or may be, in it.
-            create: make the files that are missing.
-            extra_suffix: what their names end in, besides: ``CLEANED_SUFFIX`` and the like.
-            size: bytes in the log file, if the caller knows.
-        """
-        opened: list[File] = []
-        try:
-            for suffix in SEGMENT_SUFFIXES:
-                path = directory / segment_file_name(base_offset, suffix + extra_suffix)
-                opened.append(files.open(path, create=create))
-            log, offset_index, time_index = opened
-            return cls(
-                base_offset=base_offset,
-                log=log,
-                offset_index=OffsetIndex(offset_index, base_offset),
-                time_index=TimeIndex(time_index, base_offset),
-                size=log.size() if size is None else size,
-            )
-        except OSError:
-            for file in opened:
-                file.close()
-            raise
-
-    @property
-    def path(self) -> Path:
-        """The log file."""
-        return self._log.path
 
     @property
     def largest(self) -> TimestampOffset:
@@ -186,11 +126,6 @@ class Segment:
             self.time_index.append_if_larger(self.largest)
             self.flush_indexes()
 
-    def flush_indexes(self) -> None:
-        """Write the index entries that are not in the files yet; not while another thread appends."""
-        self.offset_index.flush()
-        self.time_index.flush()
-
     def find(self, offset: int) -> tuple[OffsetPosition, int] | None:
         """Find the batch that holds an offset, or else the first one behind it.
 
@@ -216,9 +151,7 @@ class Segment:
         try:
             return self._scan_for(offset, start)
         except CorruptBatchError:
-            if start == 0:
-                raise
-            return self._scan_for(offset, 0)  # the index was wrong, not the log
+            return self._scan_for(offset, 0)  # the index was wrong, or else the log, which is found again
 
     def _scan_for(self, offset: int, start: int) -> tuple[int, BatchHeader] | None:
         for position, header in self.headers(start):
@@ -266,10 +199,6 @@ class Segment:
                     return TimestampOffset(record.timestamp, record.offset)
         return None
 
-    def read(self, position: int, size: int) -> bytes:
-        """Read a part of the log file."""
-        return self._log.read(position, size)
-
     def cut(self, size: int) -> None:
         """Cut the log file on the device; the indexes are another matter."""
         self._log.truncate(size)
@@ -297,40 +226,3 @@ class Segment:
         """Write the indexes."""
         self.offset_index.finish_rebuilding()
         self.time_index.finish_rebuilding()
-
-    def sync(self) -> None:
-        """Return once the log file is on the device; the indexes can be rebuilt from it."""
-        self._log.sync()
-
-    def sync_indexes(self) -> None:
-        """Return once the indexes are on the device, so that they need not be rebuilt after a power cut."""
-        self.offset_index.sync()
-        self.time_index.sync()
-
-    def duplicate_descriptor(self) -> int:
-        """Return a descriptor of the log file that stays good when the segment is closed; the caller closes it."""
-        return self._log.duplicate_descriptor()
-
-    def rename(self, extra_suffix: str) -> None:
-        """Give the files' names another ending, "" for those of a segment in use: the log first, it is what counts.
-
-        Index files that somebody has removed are missing afterwards, too.
-        """
-        directory = self.path.parent
-        self._log.rename(directory / segment_file_name(self.base_offset, LOG_SUFFIX + extra_suffix))
-        for index, suffix in ((self.offset_index, OFFSET_INDEX_SUFFIX), (self.time_index, TIME_INDEX_SUFFIX)):
-            with suppress(FileNotFoundError):
-                index.rename(directory / segment_file_name(self.base_offset, suffix + extra_suffix))
-
-    def remove(self, files: Files) -> None:
-        """Let go of the files and remove them; who has a descriptor of his own can read on."""
-        self.close()
-        for path in (self.path, self.offset_index.path, self.time_index.path):
-            with suppress(FileNotFoundError):
-                files.remove(path)
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._log.close()
-        self.offset_index.close()
-        self.time_index.close()

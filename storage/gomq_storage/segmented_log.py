@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gomq_storage.config import LogConfig
-from gomq_storage.errors import DamagedLogError, OffsetOutOfRangeError
+from gomq_storage.errors import DamagedLogError, OffsetOutOfRangeError, WouldWaitError
 from gomq_storage.files import Files
 from gomq_storage.log_values import LogPosition, LogSlice
 from gomq_storage.recovery import Recovered
@@ -75,7 +75,13 @@ class SegmentedLog:
         return sum(segment.size for segment in self._segments)
 
     def read(
-        self, offset: int, *, max_bytes: int, upto: LogPosition | None = None, at_least_one_batch: bool = True
+        self,
+        offset: int,
+        *,
+        max_bytes: int,
+        upto: LogPosition | None = None,
+        at_least_one_batch: bool = True,
+        may_wait: bool = True,
     ) -> LogSlice | None:
         """Find the bytes of the batch that holds an offset, and of those behind it in the same segment.
 
@@ -84,6 +90,7 @@ class SegmentedLog:
             max_bytes: how many bytes at most.
             upto: nothing at or behind this place is returned; None means the log's end.
             at_least_one_batch: return a first batch that is larger than ``max_bytes`` whole.
+            may_wait: compare a segment's indexes with its batches, and rebuild them, where nobody has done so yet.
 
         Returns:
             the slice, or None when there is nothing (yet) to read.
@@ -92,6 +99,7 @@ class SegmentedLog:
             OffsetOutOfRangeError: the offset is before the log's start or behind its end.
             CorruptBatchError: the log is damaged where it was looked at.
             DamagedLogError: so is a sealed segment.
+            WouldWaitError: indexes have to be compared first, and it may not wait.
         """
         upto = upto or self._end
         segments = self._segments
@@ -103,7 +111,7 @@ class SegmentedLog:
         for number in range(index, len(segments)):
             segment = segments[number]
             if number + 1 < len(segments) and not segment.is_checked:
-                self._check(segment, segments[number + 1].base_offset)
+                self._check(segment, segments[number + 1].base_offset, may_wait=may_wait)
             found = segment.find(offset)
             if found is not None:
                 break
@@ -117,7 +125,7 @@ class SegmentedLog:
             return None
         wanted = max(max_bytes, first_size) if at_least_one_batch else max_bytes
         size = min(wanted, end - position)
-        return LogSlice(segment, position, size) if size > 0 else None
+        return LogSlice(segment, position, size, size < first_size) if size > 0 else None
 
     def find_timestamp(self, timestamp: int) -> TimestampOffset | None:
         """Find the first record at or after a timestamp (ms), or None where all are earlier.
@@ -150,8 +158,10 @@ class SegmentedLog:
                 self._check(segment, segments[number + 1].base_offset)
         return segments
 
-    def _check(self, segment: Segment, following: int) -> None:
+    def _check(self, segment: Segment, following: int, *, may_wait: bool = True) -> None:
         """Compare a sealed segment's indexes with its batches, once, at their first use."""
+        if not may_wait and segment.damage is None:
+            raise WouldWaitError(f"{segment.path}: its indexes are not checked yet")
         with self._checking:
             if segment.is_checked:
                 return

@@ -21,6 +21,7 @@ from gomq_storage.log import Log
 from gomq_storage.producer_recovery import remove_snapshots
 from gomq_storage.retention import SegmentAge, expired_upto
 from gomq_storage.segment import Segment
+from gomq_storage.txn_index import remove_transaction_indexes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +150,9 @@ class Upkeep:
             for segment in segments:
                 segment.rename(REMOVED_SUFFIX)
             self.doom(log, segments)
-            remove_snapshots(log.files, log.directory, [segment.base_offset for segment in segments])
+            base_offsets = [segment.base_offset for segment in segments]
+            remove_snapshots(log.files, log.directory, base_offsets)
+            remove_transaction_indexes(log.files, log.directory, base_offsets)
         finally:
             log.maintaining.release()
         size = sum(segment.size for segment in segments)

@@ -15,6 +15,7 @@ from gomq_storage.files import OsFile, OsFiles
 from gomq_storage.layout import TopicPartition
 from tests.support.log_batches import numbered, values_in, values_of
 from tests.support.memory_files import MemoryFiles
+from tests.support.rights import as_nobody, let_all_reach
 
 ORDERS = TopicPartition("orders", 0)
 TOPIC_ID = uuid.UUID("01020304-0506-0708-090a-0b0c0d0e0f10")
@@ -37,6 +38,25 @@ def test_a_missing_directory_is_made_and_gets_an_identity_that_stays(tmp_path: P
     again = LogDirectory.open(tmp_path / "data", node_id=99)
     assert again.identity == identity
     again.close()
+
+
+class SyncsNotedFiles(OsFiles):
+    """A file system that remembers which directories were synced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.synced: list[Path] = []
+
+    def sync_directory(self, path: Path) -> None:
+        super().sync_directory(path)
+        self.synced.append(path)
+
+
+def test_the_name_of_a_directory_that_is_made_is_on_the_device_before_anything_is_in_it(tmp_path: Path):
+    files = SyncsNotedFiles()
+    LogDirectory.open(tmp_path / "data", files=files).close()
+
+    assert files.synced[0] == tmp_path
 
 
 def test_a_uuid_is_written_as_kafka_does():
@@ -108,20 +128,27 @@ def test_what_cannot_be_a_data_directory_is_refused_with_its_path(tmp_path: Path
     assert {name: content for name, content in tree(tmp_path).items() if not name.endswith(".lock")} == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user to be refused")
 @pytest.mark.parametrize("mode", [0o555, 0o333, 0o000], ids=oct)
 def test_a_directory_without_permission_is_refused(tmp_path: Path, mode: int):
-    for parent in (tmp_path, *list(tmp_path.parents)[:2]):
-        parent.chmod(0o755)
+    let_all_reach(tmp_path / "data")
     path = tmp_path / "data"
     path.mkdir()
     path.chmod(mode)
-    os.seteuid(65534)
-    try:
-        with pytest.raises(DirectoryUnusableError, match="data: "):
-            LogDirectory.open(path)
-    finally:
-        os.seteuid(0)
+    with as_nobody(), pytest.raises(DirectoryUnusableError, match="data: "):
+        LogDirectory.open(path)
+    path.chmod(0o755)
+
+
+def test_a_directory_that_became_read_only_is_refused_though_its_lock_could_be_taken(tmp_path: Path):
+    path = tmp_path / "data"
+    LogDirectory.open(path).close()
+    let_all_reach(path)
+    for file in path.iterdir():
+        file.chmod(0o666)
+    path.chmod(0o555)
+    with as_nobody(), pytest.raises(DirectoryUnusableError, match="data: it is not writable"):
+        LogDirectory.open(path)
+    path.chmod(0o755)
 
 
 def test_a_data_directory_may_be_a_link_to_one(tmp_path: Path):
@@ -282,6 +309,22 @@ def test_a_log_that_was_made_survives_the_power_and_one_that_was_removed_stays_a
     directory.remove_log(ORDERS)
 
     assert not any(files.crash(seed).exists(files.root / "orders-0") for seed in range(20))
+    directory.close()
+
+
+def test_what_was_saved_of_the_checkpoints_is_known_after_a_kill(tmp_path: Path):
+    directory = LogDirectory.open(tmp_path)
+    log = directory.create_log(ORDERS, topic_id=TOPIC_ID, config=CONFIG)
+    log.append(numbered(0))
+    log.checkpoint()
+    log.advance_start(1)
+    directory.checkpoints.set_first_dirty(ORDERS, 2)
+
+    directory.save_checkpoints()
+
+    found = Checkpoints.take(directory.files, tmp_path).of(ORDERS)
+    assert found == LogCheckpoint(recovery_point=3, log_start=1, first_dirty=2)
+    log.close()
     directory.close()
 
 

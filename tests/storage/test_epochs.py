@@ -157,6 +157,12 @@ def test_anything_else_is_a_corrupt_file(data: bytes):
     assert epochs.encode() == (data or b"0\n0\n")
 
 
+@pytest.mark.parametrize("second", ["4 9", "3 9", "5 7", "5 6"])
+def test_epochs_that_do_not_ascend_are_a_corrupt_file(second: str):
+    with pytest.raises(CorruptFileError, match="behind epoch 4"):
+        LeaderEpochs.decode(f"0\n2\n4 7\n{second}\n".encode())
+
+
 @given(epoch_lists.filter(bool), st.data())
 def test_a_text_that_is_cut_is_a_corrupt_file(entries: list[EpochStart], data: st.DataObject):
     text = LeaderEpochs(entries).encode()

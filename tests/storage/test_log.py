@@ -180,6 +180,17 @@ def test_an_offset_that_the_log_does_not_hold_is_out_of_range(offset: int):
     assert (raised.value.offset, raised.value.log_start, raised.value.log_end) == (offset, 0, 33)
 
 
+def test_nothing_is_deleted_or_cut_off_at_an_offset_that_the_log_does_not_have():
+    _, log = filled(11)
+    log.delete_records(5)
+
+    for offset, remove in ((34, log.delete_records), (34, log.truncate), (4, log.truncate)):
+        with pytest.raises(OffsetOutOfRangeError) as raised:
+            remove(offset)
+        assert (raised.value.offset, raised.value.log_start, raised.value.log_end) == (offset, 5, 33)
+    assert (log.log_start, log.log_end) == (5, 33)
+
+
 def test_nothing_at_or_behind_the_limit_is_read():
     files, log = filled(0)
     ends = [log.end]

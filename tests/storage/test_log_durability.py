@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from gomq_storage.errors import LogOfflineError
+from gomq_storage.checkpoint import Checkpoints
+from gomq_storage.errors import DamagedLogError, LogOfflineError
+from gomq_storage.log_notes import ALONE
 from gomq_storage.log_values import LogPosition
 from tests.support.log_batches import NOW, batch_of, numbered, records_in, values_in, values_of
+from tests.support.memory_files import MemoryFiles
 from tests.support.small_log import SIZE, filled, log_files, opened
 
 
@@ -143,3 +146,90 @@ def test_an_index_that_cannot_be_completed_does_not_keep_a_log_from_closing():
     files.fail_when(None)
 
     assert [record.value for record in records_in(opened(files))] == values_of(*map(numbered, range(3)))
+
+
+def test_deleted_records_do_not_come_back_and_what_was_not_yet_synced_can_be_deleted():
+    files, log = filled(6)
+
+    assert log.delete_records(8) == 8
+
+    for seed in range(20):
+        again = opened(files.crash(seed))
+        assert (again.log_start, again.log_end >= 8) == (8, True)
+
+
+def test_what_was_known_of_producers_behind_a_cut_is_gone_for_good():
+    """A snapshot that the power brought back would be believed once the log has grown to its offset again."""
+    files, log = filled(14)
+    log.flush()
+    assert snapshots(files) == {12, 24, 36}
+
+    log.truncate(15)
+
+    for seed in range(30):
+        assert snapshots(files.crash(seed)) == {12}
+
+
+def test_what_was_noted_of_more_than_a_cut_leaves_is_taken_back_for_good():
+    """Else what is appended in its place would be believed unseen, or be taken for compacted."""
+    files, log = filled(6)
+    log.checkpoint()
+    log.notes.checkpoints.set_first_dirty(ALONE, 12)
+    for save in (log.notes.checkpoints.save_recovery_points, log.notes.checkpoints.save_first_dirty):
+        save()
+
+    log.truncate(7)
+
+    for seed in range(20):
+        noted = Checkpoints.take(files.crash(seed), files.root).of(ALONE)
+        assert (noted.recovery_point, noted.first_dirty) == (6, 6)
+
+
+def test_a_start_within_the_batch_that_is_cut_off_moves_with_the_end_for_good():
+    files, log = filled(6)
+    log.delete_records(7)
+
+    log.truncate(7)
+
+    assert (log.log_start, log.log_end) == (6, 6)
+    for seed in range(20):
+        again = opened(files.crash(seed))
+        assert (again.log_start, again.log_end) == (6, 6)
+
+
+def test_a_start_that_was_only_moved_in_memory_is_written_down_when_the_log_is_closed():
+    files, log = filled(6)
+    log.advance_start(7)
+    log.close()
+
+    assert opened(files).log_start == 7
+
+
+def test_a_log_that_lost_more_than_was_deleted_of_it_is_not_opened():
+    files, log = filled(3)
+    log.delete_records(5)
+    log.abandon()
+    path = log.segments[0].path
+    left = files.content(path)[:SIZE]
+    files.put(path, left)
+
+    with pytest.raises(DamagedLogError, match="ends at offset 3 and should start at 5"):
+        opened(files)
+
+    assert files.content(path) == left
+
+
+def test_a_log_whose_only_file_is_gone_is_not_taken_for_a_new_one():
+    files, log = filled(3)
+    log.checkpoint()
+    log.notes.checkpoints.save_recovery_points()
+    log.abandon()
+    files.remove(log.segments[0].path)
+
+    with pytest.raises(DamagedLogError, match="there were messages up to offset 9"):
+        opened(files)
+
+
+def snapshots(files: MemoryFiles) -> set[int]:
+    """The offsets for which there is a snapshot of the producers."""
+    return {int(name.split(".")[0]) for name in files.snapshot(files.root) if name.endswith(".snapshot")}

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gomq_storage.config import LogConfig
+from gomq_storage.layout import LEADER_EPOCH_FILE_NAME
 from gomq_storage.log import Log
 from tests.support.log_batches import NOW, numbered, values_in, values_of
 from tests.support.memory_files import MemoryFiles
@@ -84,6 +85,50 @@ def test_a_slow_look_up_by_time_does_not_hold_up_a_flush():
 
     assert log.find_timestamp(NOW) == (NOW, 0)
     assert flushed == [log.end]
+
+
+class WatchedLock:
+    """A lock that tells when somebody has to wait for it."""
+
+    def __init__(self) -> None:
+        self.awaited = threading.Event()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.awaited.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_roll_waits_while_a_checkpoint_writes_the_leader_epochs():
+    """Both write them to the same file and rename it: the one that is second would find it gone."""
+    files = MemoryFiles()
+    log = Log.open(files.root, CONFIG, files=files)
+    log.append(numbered(0), leader_epoch=1)
+    log._syncing = lock = WatchedLock()  # type: ignore[assignment]
+    rolled: list[int] = []
+
+    def roll() -> None:
+        rolled.append(log.roll().base_offset)
+        lock.awaited.set()  # it did not wait, and the checkpoint goes on all the same
+
+    rolling = threading.Thread(target=roll)
+
+    def roll_meanwhile(_: int, call: str, path: Path) -> None:
+        if call == "sync" and path.name.startswith(LEADER_EPOCH_FILE_NAME):
+            files.fail_when(None)
+            rolling.start()
+            assert lock.awaited.wait(timeout=10)
+
+    files.fail_when(roll_meanwhile)
+    assert log.checkpoint() == (3, 0, SIZE)
+    rolling.join()
+
+    assert rolled == [3]
+    assert [entry.epoch for entry in Log.open(files.root, CONFIG, files=files.crash()).epochs.entries] == [1]
 
 
 def test_appends_flushes_and_look_ups_go_on_side_by_side(tmp_path: Path):

@@ -134,6 +134,30 @@ def test_segments_that_are_replaced_twice_before_their_files_are_unlinked_are_un
     assert list(walk(data.read()))
 
 
+def test_a_log_is_known_for_compacted_before_its_first_segment_is_and_how_far_afterwards():
+    """Else, once its policy is another, gaps would be taken for damage; and what is clean would be compacted again."""
+    files = MemoryFiles()
+    log, _, cleaner = opened(files, COMPACTED)
+    for _ in range(3):
+        fill(log)
+    log.flush()
+    before = set[int | None]()
+
+    def noted() -> set[int | None]:
+        return {Checkpoints.take(files.crash(seed), files.root).of(ORDERS).first_dirty for seed in range(10)}
+
+    def look(_: int, name: str, path: Path) -> None:
+        if name == "rename" and path.name.endswith(".cleaned"):
+            before.update(noted())
+
+    files.fail_when(look)
+    compacted = cleaner.compact(log, now_ms=NOW)
+
+    assert compacted is not None
+    assert before == {0}
+    assert noted() == {compacted.upto}
+
+
 @pytest.mark.parametrize("action", ["roll", "checkpoint", "advance_start"])
 def test_a_log_that_was_deleted_leaves_the_new_one_of_its_name_alone(tmp_path: Path, action: str):
     directory = LogDirectory.open(tmp_path / "data")
