@@ -24,7 +24,7 @@ demo: $(VENV)/.run  ## publish this repository's own lines, replay them from off
 	@$(BIN)/gomq demo README.md pyproject.toml gomq/__init__.py storage/gomq_storage/log.py
 
 # Two workers, for two cores; each takes whole files, so that what a file's tests share is set up once.
-test: $(VENV)/.dev interop-kafka  ## run every test that ends within minutes
+test: interop-kafka  ## run every test that ends within minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/.dev  ## formatting, lint, types, import contracts
@@ -47,11 +47,12 @@ format: $(VENV)/.dev  ## rewrite the code the way `make check` wants it
 bench: .venv-bench/.bench  ## measure broker, client and log beside their peers, 20 minutes; ARGS=--quick for less, ARGS=--help
 	@.venv-bench/bin/python -m benchmarks $(ARGS)
 
-interop-kafka:  ## fetch Apache Kafka's jars for the tests that compare with it, where java and mvn are
+interop-kafka: $(VENV)/.dev  ## fetch Apache Kafka's jars for the tests that compare with it, where java and mvn are
 	@tests/interop/fetch-kafka
+	@$(BIN)/python -m tests.support.kafka_archive
 
 soak: $(VENV)/.dev  ## the long tests: crash loops and large logs
-	@$(BIN)/python -m pytest -q -m soak --timeout 1800
+	@$(BIN)/python -m pytest -q -m soak --timeout 3600
 
 # An environment of its own: atheris comes with a compiler's run-time library, for some versions of Python only.
 .venv-fuzz/.fuzz: pyproject.toml

@@ -3,7 +3,6 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import anyio
 from anyio import to_thread
@@ -11,32 +10,42 @@ from anyio.abc import TaskGroup
 
 from gomq.broker.config import BrokerConfig, FlushMode
 from gomq.broker.context import State
-from gomq.broker.dispatch import dispatch
+from gomq.broker.fetch_sessions import FetchSessions
 from gomq.broker.flusher import Flusher
+from gomq.broker.groups.coordinator import GroupCoordinator
+from gomq.broker.groups.group_log import GroupLog
+from gomq.broker.groups.loading import Loading
+from gomq.broker.groups.offsets import GroupOffsets
 from gomq.broker.housekeeping import Housekeeping
+from gomq.broker.listeners import BrokerListener, bind_listeners
 from gomq.broker.logs import get_logger
-from gomq.broker.producer_ids import ProducerIds
+from gomq.broker.monitoring.collect import Sources
+from gomq.broker.monitoring.monitoring import Monitoring
+from gomq.broker.producer_ids import ProducerIds, used_producer_ids
+from gomq.broker.record_admission import Admission
+from gomq.broker.record_checks import RecordChecks
+from gomq.broker.running_config import Reloaded, RunningConfig
+from gomq.broker.serving import Serving
 from gomq.broker.topics import Topics
-from gomq.errors import BrokerStartError, ProtocolError
-from gomq.net.address import Address, parse_address
-from gomq.net.listener import Listener
+from gomq.errors import BrokerStartError
+from gomq.net.endpoints import parse_endpoints, parse_listen_address
 from gomq.net.scope import Scope
-from gomq.net.session import Session
-from gomq.net.transport import PlainTransport
-from gomq.protocol.requests import RequestHead
 from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import StorageError
 
 _log = get_logger("gomq.broker")
-_ANY_HOST = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - to tell them from a host that clients can reach
 
 
 class Broker(Scope):
     """A single-node broker that serves while its scope is open.
 
+    When the block ends well, what clients wait for and what is being handled is answered first; that takes no time
+    where there is nothing, and ``BrokerConfig.stop_timeout`` seconds at most. An error or a cancellation is not slowed
+    down by it.
+
     Args:
         data: the data directory; made where its parent exists, locked while the broker runs.
-        listen: HOST:PORT, port 0 for any free one.
+        listen: HOST:PORT, port 0 for any free one; NAME://HOST:PORT, comma-separated, for several listeners.
         flush: when messages are made to survive a power cut: "always", "interval" or "never".
         config: all settings at once, instead of the three.
 
@@ -58,17 +67,41 @@ class Broker(Scope):
             config = BrokerConfig(data=Path(data), listen=listen, flush=FlushMode(flush))
         super().__init__()
         self._config = config
+        self._running = RunningConfig(config)
         self._stack = AsyncExitStack()
-        self._listener: Listener | None = None
+        self._listeners: list[BrokerListener] = []
         self._state: State | None = None
+        self._serving: Serving | None = None
+        self._monitoring = Monitoring() if config.metrics_listen is not None else None
 
     @property
     def address(self) -> str:
-        """HOST:PORT by which clients on this machine reach the broker."""
-        if self._listener is None:
+        """HOST:PORT by which clients on this machine reach the broker, at the first of its listeners."""
+        return str(self._running_listeners()[0].reachable)
+
+    @property
+    def client_addresses(self) -> list[str]:
+        """What clients use, of each listener in turn: what is advertised, else where it listens."""
+        return [str(listener.client_address) for listener in self._running_listeners()]
+
+    @property
+    def metrics_address(self) -> str | None:
+        """HOST:PORT where /metrics, /healthz and /readyz are answered; None where they are not."""
+        monitoring = self._monitoring
+        return str(monitoring.address) if monitoring is not None and monitoring.address is not None else None
+
+    def reload(self, config: BrokerConfig) -> Reloaded:
+        """Go by other settings from now on, as far as they may change while the broker runs.
+
+        Raises:
+            ConfigurationError: they do not go with what AlterConfigs has set; nothing changed.
+        """
+        return self._running.reload(config)
+
+    def _running_listeners(self) -> list[BrokerListener]:
+        if not self._listeners:
             raise RuntimeError("the broker is not running: use it as `async with Broker(...)`")
-        host, port = self._listener.address
-        return str(Address("127.0.0.1" if host in _ANY_HOST else host, port))
+        return self._listeners
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -78,27 +111,67 @@ class Broker(Scope):
         finally:
             await self._stack.aclose()
 
+    async def _flush(self) -> None:
+        """Stop in good order: nobody new is let in, everybody who waits is answered."""
+        for listener in self._listeners:
+            listener.close()
+        if self._serving is not None:
+            await self._serving.stop()
+
     async def _open(self, group: TaskGroup) -> None:
         async with AsyncExitStack() as stack:
-            listener = await Listener.bind(parse_address(self._config.listen))
-            stack.callback(listener.close)
+            listeners = await self._bind(stack, group)
             directory, topics = await to_thread.run_sync(self._open_data)
             stack.push_async_callback(self._close_data, topics)
             self._report(directory, topics)
             flusher = Flusher(self._config.flush, interval=self._config.flush_interval, on_failure=topics.fail)
+            group_log = GroupLog(topics, flusher, self._running)
+            groups = GroupCoordinator(group_log, self._config.groups)
+            offsets = GroupOffsets(group_log, groups, self._running)
             self._state = State(
-                config=self._config,
+                running=self._running,
                 cluster_id=directory.identity.cluster_id,
                 topics=topics,
                 flusher=flusher,
-                producer_ids=ProducerIds(topics.metadata),
+                fetch_sessions=FetchSessions(
+                    slots=self._config.fetch_session_slots, eviction_ms=self._config.fetch_session_eviction_ms
+                ),
+                producer_ids=ProducerIds(topics.metadata, used=used_producer_ids(topics.logs())),
+                admission=Admission(RecordChecks()),
+                group_log=group_log,
+                groups=groups,
+                offsets=offsets,
+                metrics=self._monitoring.metrics if self._monitoring is not None else None,
             )
             group.start_soon(flusher.run)
-            group.start_soon(Housekeeping(topics, directory, self._config).run)
-            group.start_soon(listener.accept_forever, self._serve, group, self._refused)
-            self._listener = listener
+            await group.start(groups.run)
+            loading = Loading(group_log, groups, offsets)
+            group.start_soon(loading.run)
+            housekeeping = Housekeeping(topics, directory, self._running.current, offsets)
+            for configure in (flusher.configure, housekeeping.configure):
+                self._running.subscribe(configure)
+            group.start_soon(housekeeping.run)
+            await loading.wait()
+            serving = Serving(self._state)
+            group.start_soon(serving.connections.run)
+            for listener in listeners:  # now, and not before: who can connect is served
+                listener.listen()
+                listener.accept(serving.serve, group, serving.refused, serving.connections)
+            self._serving, self._listeners = serving, listeners
+            if self._monitoring is not None:
+                self._monitoring.began(Sources(self._state, self._monitoring.metrics, listeners, housekeeping, serving))
             self._stack = stack.pop_all()
         _log.info("broker.started", address=self.address, data=str(self._config.data), flush=str(self._config.flush))
+
+    async def _bind(self, stack: AsyncExitStack, group: TaskGroup) -> list[BrokerListener]:
+        """Take all ports; only the one for metrics answers from now on."""
+        listeners = await bind_listeners(parse_endpoints(self._config.listen, self._config.advertise))
+        for listener in listeners:
+            stack.callback(listener.close)
+        if self._monitoring is not None:
+            await self._monitoring.start(parse_listen_address(self._config.metrics_listen or ""), group)
+            stack.callback(self._monitoring.close)
+        return listeners
 
     def _open_data(self) -> tuple[LogDirectory, Topics]:
         try:
@@ -106,7 +179,7 @@ class Broker(Scope):
         except StorageError as error:
             raise BrokerStartError(str(error)) from error
         try:
-            return directory, Topics.open(directory, self._config)
+            return directory, Topics.open(directory, self._running)
         except (OSError, StorageError) as error:
             directory.close()
             raise BrokerStartError(f"cannot read the broker's own state: {error}") from error
@@ -126,26 +199,3 @@ class Broker(Scope):
         for partition in topics.all_partitions():
             if partition.problem is not None:
                 _log.error("partition.offline", partition=str(partition.name), reason=partition.problem)
-
-    def _refused(self, error: OSError) -> None:
-        _log.warning("connection.refused", error=error.strerror)
-
-    async def _serve(self, transport: PlainTransport) -> None:
-        """Serve one connection; whatever goes wrong in it ends it and nothing else."""
-        peer = transport.peer
-        assert self._state is not None
-        assert self._listener is not None
-        state, (host, port) = self._state, self._listener.address
-        reached_at = Address(transport.local_host if host in _ANY_HOST else host, port)
-
-        async def handle(head: RequestHead, frame: memoryview) -> Any:  # noqa: ANN401 - an Answer
-            return await dispatch(state, reached_at, head, frame)
-
-        try:
-            await Session(transport, handle, max_request_bytes=self._config.max_request_bytes).run()
-        except ProtocolError as error:
-            _log.warning("connection.closed", peer=peer, reason=str(error))
-        except (OSError, EOFError, anyio.ClosedResourceError) as error:
-            _log.info("connection.lost", peer=peer, reason=str(error))
-        except Exception:  # noqa: BLE001 - a fault of ours must not end the other connections
-            _log.exception("connection.failed", peer=peer)

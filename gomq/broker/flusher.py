@@ -6,11 +6,13 @@ dropped the pages and would report success): the broker takes no more messages u
 """
 
 from collections.abc import Callable
+from time import perf_counter
 
 import anyio
 from anyio import CapacityLimiter, to_thread
 
-from gomq.broker.config import FlushMode
+from gomq.broker.config import BrokerConfig, FlushMode
+from gomq.broker.monitoring.counts import FlushCounts
 from gomq.broker.partition import Partition
 from gomq_storage.errors import LogOfflineError
 from gomq_storage.log import Log
@@ -33,9 +35,17 @@ class Flusher:
         self._dirty: set[Partition] = set()
         self._work = anyio.Event()
         self._disk = CapacityLimiter(1)
+        self._batches = 0
+        self.counts = FlushCounts()
+        """What it has done so far."""
+
+    def configure(self, config: BrokerConfig) -> None:
+        """Go by another interval from the next sync on."""
+        self._interval = config.flush_interval
 
     def appended(self, partition: Partition) -> None:
         """Take note of an append: show it, or see that it is synced and shown then."""
+        self._batches += 1
         if self._mode is not FlushMode.ALWAYS:
             partition.show(partition.log.end)
         if self._mode is not FlushMode.NEVER or partition.log.should_sync_before_rolling:
@@ -54,7 +64,9 @@ class Flusher:
 
     async def _flush(self, dirty: set[Partition]) -> None:
         logs = {partition: partition.log for partition in dirty if partition.problem is None}
-        results = await to_thread.run_sync(_flush_all, logs, limiter=self._disk)
+        batches, self._batches = self._batches, 0
+        results, seconds = await to_thread.run_sync(_flush_all, logs, limiter=self._disk)
+        self.counts.note(batches, seconds)
         for partition, result in results.items():
             if isinstance(result, LogPosition):
                 partition.show(result)
@@ -62,11 +74,15 @@ class Flusher:
                 self._on_failure(result)
 
 
-def _flush_all(logs: dict[Partition, Log]) -> dict[Partition, LogPosition | LogOfflineError]:
+def _flush_all(logs: dict[Partition, Log]) -> tuple[dict[Partition, LogPosition | LogOfflineError], list[float]]:
+    """Sync each log; what became of it, and how many seconds each took."""
     results: dict[Partition, LogPosition | LogOfflineError] = {}
+    seconds: list[float] = []
     for partition, log in logs.items():
+        started = perf_counter()
         try:
             results[partition] = log.flush()
         except LogOfflineError as error:
             results[partition] = error
-    return results
+        seconds.append(perf_counter() - started)
+    return results, seconds

@@ -3,6 +3,7 @@
     every checkpoint_interval       sync logs with their indexes, write down how far: the next start need not scan that
     every retention_check_interval  let go of expired segments, forget silent producers
     every compaction_interval       compact the log that needs it most; unlink the files of segments that are gone
+    every offsets_retention_check_interval  forget expired offsets and empty groups; on the event loop, this one
 
 What goes wrong with one log is logged and does not keep the others from their turn; a failed sync is told to the
 broker, which takes no more messages.
@@ -18,7 +19,9 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from gomq.broker.config import BrokerConfig
+from gomq.broker.groups.offsets import GroupOffsets
 from gomq.broker.logs import get_logger
+from gomq.broker.monitoring.counts import UpkeepCounts
 from gomq.broker.topics import Topics
 from gomq_storage.cleaner import Cleaner, Compacted
 from gomq_storage.compaction import CompactionStoppedError
@@ -40,12 +43,14 @@ class Housekeeping:
         topics: whose logs.
         directory: where they are.
         config: how often, and how much.
+        offsets: those of the groups.
     """
 
-    def __init__(self, topics: Topics, directory: LogDirectory, config: BrokerConfig) -> None:
+    def __init__(self, topics: Topics, directory: LogDirectory, config: BrokerConfig, offsets: GroupOffsets) -> None:
         self._topics = topics
         self._directory = directory
         self._config = config
+        self._offsets = offsets
         self._upkeep = Upkeep(directory.checkpoints)
         self._cleaner = Cleaner(
             directory.checkpoints,
@@ -57,13 +62,24 @@ class Housekeeping:
         self._complained: set[str] = set()
         self._disk = CapacityLimiter(1)
         self._compacting = CapacityLimiter(1)
+        self.counts = UpkeepCounts()
+        """What it has done so far."""
+
+    def configure(self, config: BrokerConfig) -> None:
+        """Go by other intervals, each once the present one is over, and compact at another pace from then on."""
+        self._config = config
+        self._cleaner.configure(
+            key_map_bytes=config.compaction_memory_bytes,
+            max_bytes_per_second=config.compaction_max_bytes_per_second,
+        )
 
     async def run(self) -> None:
         """Do it all, again and again, until cancelled."""
         async with anyio.create_task_group() as group:
-            group.start_soon(_every, self._config.checkpoint_interval, self.checkpoint)
-            group.start_soon(_every, self._config.retention_check_interval, self.enforce_retention)
-            group.start_soon(_every, self._config.compaction_interval, self.compact)
+            group.start_soon(_every, lambda: self._config.checkpoint_interval, self.checkpoint)
+            group.start_soon(_every, lambda: self._config.retention_check_interval, self.enforce_retention)
+            group.start_soon(_every, lambda: self._config.compaction_interval, self.compact)
+            group.start_soon(_every, lambda: self._config.offsets_retention_check_interval, self.expire_offsets)
             try:
                 await anyio.sleep_forever()
             finally:
@@ -82,6 +98,10 @@ class Housekeeping:
     async def enforce_retention(self) -> None:
         """Let go of what has expired."""
         await self._attempt("retention", partial(self._enforce_retention, self._topics.logs()))
+
+    async def expire_offsets(self) -> None:
+        """Forget what groups committed too long ago, and groups of which nothing is left."""
+        await self._offsets.expire(now_ms=_now_ms())
 
     async def compact(self) -> None:
         """Compact logs as long as there is one that needs it; then unlink what is due."""
@@ -104,6 +124,8 @@ class Housekeeping:
                 self._complain("compaction", Failed(log.directory, error))
                 continue
             if done is not None:
+                self.counts.compactions += 1
+                self.counts.bytes_compacted += done.bytes_before - done.bytes_after
                 _log.info(
                     "partition.compacted",
                     partition=done.directory.name,
@@ -127,6 +149,8 @@ class Housekeeping:
         now_ms = _now_ms()
         for result in self._upkeep.enforce_retention(logs, now_ms=now_ms):
             if isinstance(result, Removed):
+                self.counts.segments_removed += result.segments
+                self.counts.bytes_removed += result.bytes
                 _log.info(
                     "partition.segments_removed",
                     partition=result.directory.name,
@@ -152,15 +176,16 @@ class Housekeeping:
 
     def _complain(self, what: str, failed: Failed) -> None:
         """Log a failure, once for each log and reason: the work is tried again and again."""
+        self.counts.failures += 1
         text = f"{what} {failed.directory} {failed.error}"
         if text not in self._complained and len(self._complained) < _MOST_COMPLAINTS:
             self._complained.add(text)
             _log.error("housekeeping.failed", what=what, directory=str(failed.directory), error=str(failed.error))
 
 
-async def _every(seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+async def _every(seconds: Callable[[], float], action: Callable[[], Awaitable[None]]) -> None:
     while True:
-        await anyio.sleep(seconds)
+        await anyio.sleep(seconds())
         try:
             await action()
         except Exception:  # noqa: BLE001 - a fault of ours must not keep the broker from serving

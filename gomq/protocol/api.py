@@ -36,9 +36,13 @@ class Api(IntEnum):
     DELETE_GROUPS = 42
     ELECT_LEADERS = 43
     INCREMENTAL_ALTER_CONFIGS = 44
+    LIST_PARTITION_REASSIGNMENTS = 46
     OFFSET_DELETE = 47
     DESCRIBE_CLUSTER = 60
     DESCRIBE_PRODUCERS = 61
+    GET_TELEMETRY_SUBSCRIPTIONS = 71
+    PUSH_TELEMETRY = 72
+    LIST_CONFIG_RESOURCES = 74
     DESCRIBE_TOPIC_PARTITIONS = 75
 
     @property
@@ -62,7 +66,15 @@ SERVED: Final[dict[Api, Versions]] = {
     Api.FETCH: Versions(4, 18),
     Api.LIST_OFFSETS: Versions(1, 11),
     Api.METADATA: Versions(0, 13),
+    Api.OFFSET_COMMIT: Versions(2, 10),
+    Api.OFFSET_FETCH: Versions(1, 10),
     Api.FIND_COORDINATOR: Versions(0, 6),
+    Api.JOIN_GROUP: Versions(0, 9),
+    Api.HEARTBEAT: Versions(0, 4),
+    Api.LEAVE_GROUP: Versions(0, 5),
+    Api.SYNC_GROUP: Versions(0, 5),
+    Api.DESCRIBE_GROUPS: Versions(0, 6),
+    Api.LIST_GROUPS: Versions(0, 5),
     Api.API_VERSIONS: Versions(0, 4),
     Api.CREATE_TOPICS: Versions(2, 7),
     Api.DELETE_TOPICS: Versions(1, 6),
@@ -71,9 +83,24 @@ SERVED: Final[dict[Api, Versions]] = {
     Api.OFFSET_FOR_LEADER_EPOCH: Versions(2, 4),
     Api.DESCRIBE_CONFIGS: Versions(1, 4),
     Api.ALTER_CONFIGS: Versions(0, 2),
+    Api.DESCRIBE_LOG_DIRS: Versions(1, 5),
+    Api.CREATE_PARTITIONS: Versions(0, 3),
+    Api.ELECT_LEADERS: Versions(0, 2),
+    Api.LIST_PARTITION_REASSIGNMENTS: Versions(0, 0),
+    Api.DESCRIBE_CLUSTER: Versions(0, 2),
+    Api.DESCRIBE_PRODUCERS: Versions(0, 0),
+    Api.GET_TELEMETRY_SUBSCRIPTIONS: Versions(0, 0),
+    Api.PUSH_TELEMETRY: Versions(0, 0),
+    Api.LIST_CONFIG_RESOURCES: Versions(0, 1),
+    Api.DESCRIBE_TOPIC_PARTITIONS: Versions(0, 0),
+    Api.DELETE_GROUPS: Versions(0, 2),
     Api.INCREMENTAL_ALTER_CONFIGS: Versions(0, 1),
+    Api.OFFSET_DELETE: Versions(0, 0),
 }
 """What the broker answers."""
+
+UNLISTED: Final = frozenset({Api.GET_TELEMETRY_SUBSCRIPTIONS, Api.PUSH_TELEMETRY})
+"""What ApiVersions does not list: nobody wants clients' metrics (KIP-714)."""
 
 ADVERTISED_PRODUCE_OLDEST: Final = 0
 """What ApiVersions says of Produce, though 0 to 2 are refused: librdkafka before 2.11 takes a broker

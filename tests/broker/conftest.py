@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,9 +30,11 @@ class Disk:
         self.is_broken = False
         self._open = threading.Event()
         self._open.set()
+        self._held = ""
 
-    def hold(self) -> None:
-        """Let no sync end until ``release``."""
+    def hold(self, folder: str = "") -> None:
+        """Let no sync end until ``release``, or none of a file in this folder."""
+        self._held = folder
         self.started.clear()
         self._open.clear()
 
@@ -39,9 +42,9 @@ class Disk:
         """Let all syncs go on."""
         self._open.set()
 
-    def sync(self) -> None:
+    def sync(self, path: Path) -> None:
         self.syncs += 1
-        if not self._open.is_set():
+        if self._held in {"", path.parent.name} and not self._open.is_set():
             self.started.set()
             assert self._open.wait(DEADLINE)
         if self.is_broken:
@@ -52,7 +55,7 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     """The device under all log files; nothing is held back when the test ends."""
     device = Disk()
-    monkeypatch.setattr(OsFile, "sync", lambda _: device.sync())
+    monkeypatch.setattr(OsFile, "sync", lambda file: device.sync(file.path))
     yield device
     device.is_broken = False
     device.release()

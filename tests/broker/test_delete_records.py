@@ -11,6 +11,7 @@ from gomq.protocol.api import Api
 from tests.broker.conftest import Disk
 from tests.support.configs import alter_incrementally
 from tests.support.topics import create, produce
+from tests.support.waiting import until
 from tests.support.wire import Wire, batch, connect, fetch_values, produce_values, versions
 
 OUT_OF_RANGE, UNKNOWN, POLICY, STORAGE = 1, 3, 44, 56
@@ -144,24 +145,44 @@ async def test_an_answer_does_not_wait_for_a_sync_longer_than_it_may(wire: Wire,
 
 async def test_a_topic_deleted_meanwhile_is_not_there(broker: gomq.Broker, wire: Wire, disk: Disk):
     await create(wire, "orders")
-    disk.hold()
+    assert broker._state is not None
+    partition = broker._state.topics.partition("orders", 0)
+    assert partition is not None
+    disk.hold("orders-0")
     await wire.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: batch(b"a")}}, acks=1))
-    found: list[tuple[int, int]] = []
+    async with connect(broker.address) as other, anyio.create_task_group() as group:
+        found: list[tuple[int, int]] = []
 
-    async def delete_one() -> None:
-        async with connect(broker.address) as other:
+        async def delete_one() -> None:
             found.extend(await delete(other, "orders", {0: 1}))
+            disk.release()  # which the deletion of the topic waits for
 
-    async def delete_topic() -> None:
+        group.start_soon(delete_one)
+        await until(lambda: partition.waiters)
         await wire.ask(Api.DELETE_TOPICS, 5, topic_names=("orders",))
 
-    async with anyio.create_task_group() as group:
+    assert found == [(UNKNOWN, -1)]
+
+
+async def test_what_can_never_be_seen_is_not_waited_for(broker: gomq.Broker, wire: Wire, disk: Disk):
+    await create(wire, "orders")
+    assert broker._state is not None
+    partition = broker._state.topics.partition("orders", 0)
+    assert partition is not None
+    disk.hold()
+    await wire.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: batch(b"a")}}, acks=1))
+    async with connect(broker.address) as other, anyio.create_task_group() as group:
+        found: list[tuple[int, int]] = []
+
+        async def delete_one() -> None:
+            found.extend(await delete(other, "orders", {0: 1}))
+
         group.start_soon(delete_one)
-        await anyio.wait_all_tasks_blocked()
-        group.start_soon(delete_topic)
-        await anyio.wait_all_tasks_blocked()
+        await until(lambda: partition.waiters)
+        disk.is_broken = True
         disk.release()
-    assert found in ([(UNKNOWN, -1)], [(0, 1)])
+
+    assert found == [(STORAGE, -1)]
 
 
 async def test_a_deletion_that_cannot_be_made_sure_of_is_told(wire: Wire, disk: Disk):

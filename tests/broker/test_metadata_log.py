@@ -16,7 +16,7 @@ from tests.support.waiting import until
 from tests.support.wire import Wire, connect
 
 OFTEN: dict[str, Any] = {"compaction_interval": 0.02}
-SEGMENT_BYTES = 20_000
+SEGMENT_BYTES = 5_000
 
 Catalogue = dict[str, tuple[Any, int, dict[str, str]]]
 
@@ -56,10 +56,10 @@ async def test_it_stays_small_and_a_restart_finds_the_same(data: Path):
         await create(wire, "kept", partitions=3, configs={"segment.bytes": "1000"})
         await create(wire, "also-kept")
         for _ in range(4):
-            await change(wire, 60)
+            await change(wire, 20)
             await until(lambda: size(data) < 2 * SEGMENT_BYTES)
         before = await catalogue(wire)
-        assert before["kept"][1:] == (3, {"retention.ms": "59", "segment.bytes": "1000"})
+        assert before["kept"][1:] == (3, {"retention.ms": "19", "segment.bytes": "1000"})
     for _ in range(2):
         async with running(data, **OFTEN) as wire:
             assert await catalogue(wire) == before
@@ -76,7 +76,7 @@ async def test_nobody_is_handed_out_a_producer_id_again_that_compaction_has_pass
             await create(wire, "kept")
             answer = await wire.ask(Api.INIT_PRODUCER_ID, producer_id=-1, producer_epoch=-1)
             ids.append(int(answer.producer_id))
-            await change(wire, 60)
+            await change(wire, 20)
             await until(lambda: size(data) < 2 * SEGMENT_BYTES)
     assert ids == sorted(set(ids))
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gomq.broker.topic_config_table import MAX_LONG, TOPIC_CONFIGS
-from gomq.broker.topic_configs import apply_topic_configs, list_items, topic_config_entries
+from gomq.broker.topic_configs import ConfigEntry, Synonym, apply_topic_configs, list_items, topic_config_entries
 from gomq.protocol.configs import ConfigSource, ConfigType
-from gomq_storage.config import CleanupPolicy, LogConfig
+from gomq_storage.config import CleanupPolicy, LogConfig, TimestampType
 
 DEFAULTS = LogConfig()
 HONOURED = [config for config in TOPIC_CONFIGS.values() if config.field is not None]
@@ -41,6 +41,7 @@ def test_every_field_of_a_logs_settings_is_a_topic_config():
         ("max.compaction.lag.ms", "1", "max_compaction_lag_ms", 1),
         ("min.cleanable.dirty.ratio", ".25", "min_cleanable_dirty_ratio", 0.25),
         ("min.cleanable.dirty.ratio", "1e-3", "min_cleanable_dirty_ratio", 0.001),
+        ("message.timestamp.type", "LogAppendTime", "message_timestamp_type", TimestampType.LOG_APPEND_TIME),
         ("cleanup.policy", "delete", "cleanup_policy", CleanupPolicy.DELETE),
         ("cleanup.policy", "compact", "cleanup_policy", CleanupPolicy.COMPACT),
         ("cleanup.policy", "compact,delete", "cleanup_policy", CleanupPolicy.COMPACT | CleanupPolicy.DELETE),
@@ -74,7 +75,7 @@ def test_a_text_becomes_a_setting_of_the_log(name: str, value: str, field: str, 
         ("cleanup.policy", "Delete", "any of compact, delete"),
         ("cleanup.policy", "delete,", "any of compact, delete"),
         ("compression.type", "zstd", "producer, as every topic has it"),
-        ("message.timestamp.type", "LogAppendTime", "CreateTime, as every topic has it"),
+        ("message.timestamp.type", "logappendtime", "CreateTime or LogAppendTime"),
         ("min.insync.replicas", "2", "1, as every topic has it"),
     ],
 )
@@ -116,6 +117,33 @@ def test_what_is_not_set_is_the_brokers():
     assert apply_topic_configs(defaults, {"segment.bytes": "2000"}) == LogConfig(retention_ms=5, segment_bytes=2000)
 
 
+def test_what_was_set_for_the_broker_while_it_ran_counts_more_than_what_it_was_started_with():
+    layers = (
+        (ConfigSource.DYNAMIC_BROKER, {"log.retention.ms": " 3"}),
+        (ConfigSource.DYNAMIC_DEFAULT_BROKER, {"log.retention.ms": "4", "log.cleanup.policy": "delete, compact"}),
+    )
+    entries = {entry.name: entry for entry in topic_config_entries(LogConfig(retention_ms=5), {}, layers)}
+    assert [(each.name, each.value, each.source) for each in entries["retention.ms"].synonyms] == [
+        ("log.retention.ms", "3", ConfigSource.DYNAMIC_BROKER),
+        ("log.retention.ms", "4", ConfigSource.DYNAMIC_DEFAULT_BROKER),
+        ("log.retention.ms", "5", ConfigSource.STATIC_BROKER),
+        ("log.retention.ms", "-1", ConfigSource.DEFAULT),
+    ]
+    assert (entries["cleanup.policy"].value, entries["cleanup.policy"].source) == (
+        "delete,compact",
+        ConfigSource.DYNAMIC_DEFAULT_BROKER,
+    )
+
+
+def test_nobody_is_told_a_secret():
+    synonyms = (Synonym(name="password", value="secret", source=ConfigSource.STATIC_BROKER),)
+    entry = ConfigEntry(
+        name="password", type=ConfigType.PASSWORD, documentation="", synonyms=synonyms, is_sensitive=True
+    )
+    told = entry.response(synonyms=True)
+    assert (told["value"], told["is_sensitive"], told["synonyms"][0]["value"]) == (None, True, None)
+
+
 def test_a_list_is_told_in_the_order_in_which_it_was_given():
     assert own("cleanup.policy", "delete, compact,delete") == "delete,compact"
     assert own("cleanup.policy", "compact,delete") == "compact,delete"
@@ -145,6 +173,8 @@ def _texts(name: str) -> st.SearchStrategy[str]:
     config = TOPIC_CONFIGS[name]
     if config.type is ConfigType.LIST:
         return st.lists(st.sampled_from(["compact", "delete"]), max_size=3).map(",".join)
+    if config.choices:
+        return st.sampled_from([str(each) for each in config.choices])
     if config.type is ConfigType.DOUBLE:
         return st.floats(config.least, config.most).map(str)
     return st.integers(config.least, config.most).map(str)

@@ -175,7 +175,7 @@ async def test_a_peer_that_takes_no_request_in_time_is_given_up():
         (frame_of(77, b"!"), "answered request 77, which was not its turn"),
         (b"\x7f\xff\xff\xff", "frame of 2147483647 bytes; at most 1000 are taken"),
         (b"\0\0\0\x03abc", "frame of 3 bytes"),
-        (b"\x16\x03\x01\x02", "this is TLS, which is not spoken here"),
+        (b"\x16\x03\x01\x02", "this looks like TLS, which is not spoken here"),
     ],
     ids=["wrong id", "huge", "tiny", "tls"],
 )

@@ -106,7 +106,7 @@ def test_confluent_kafka_describes_the_broker(served: ServedBroker):
     entries = future.result(SECONDS)
 
     assert entries["log.dirs"].value == str(served.data)
-    assert all(entry.is_read_only for entry in entries.values())
+    assert (entries["log.dirs"].is_read_only, entries["log.retention.ms"].is_read_only) == (True, False)
 
 
 async def test_confluent_kafka_deletes_records(served: ServedBroker, topic: str):
@@ -208,20 +208,27 @@ async def test_kafka_configs_changes_and_describes_a_topic(served: ServedBroker,
 
 
 @pytest.mark.timeout(120)
-async def test_kafka_configs_describes_the_broker_and_cannot_change_it(served: ServedBroker):
+async def test_kafka_configs_describes_and_changes_the_broker(served: ServedBroker):
     entity = ("--entity-type", "brokers", "--entity-name", "1")
+    of_all = ("--entity-type", "brokers", "--entity-default")
 
     described = await kafka(CONFIGS, served.address, "--describe", *entity, "--all")
-    refused = await kafka(
-        CONFIGS, served.address, "--alter", *entity, "--add-config", "log.retention.ms=1", check=False
-    )
+    await kafka(CONFIGS, served.address, "--alter", *of_all, "--add-config", "log.roll.ms=7777777")
+    set_for_all = await kafka(CONFIGS, served.address, "--describe", *of_all)
+    await kafka(CONFIGS, served.address, "--alter", *of_all, "--delete-config", "log.roll.ms")
+    unchangeable = ("--add-config", "log.dirs=elsewhere")
+    refused = await kafka(CONFIGS, served.address, "--alter", *entity, *unchangeable, check=False)
 
     assert (
         f"  log.dirs={served.data} sensitive=false synonyms={{STATIC_BROKER_CONFIG:log.dirs={served.data}}}"
         in lines(described)
     )
+    assert (
+        "  log.roll.ms=7777777 sensitive=false synonyms={DYNAMIC_DEFAULT_BROKER_CONFIG:log.roll.ms=7777777}"
+        in lines(set_for_all)
+    )
     assert refused.returncode == 1
-    assert b"cannot be changed while it runs" in refused.stdout + refused.stderr
+    assert b"log.dirs cannot be changed while the broker runs" in refused.stdout + refused.stderr
 
 
 @pytest.mark.timeout(120)

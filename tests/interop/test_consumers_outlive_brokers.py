@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 import gomq
 from tests.support.brokers import broker_process
-from tests.support.kafka import _free_ports
+from tests.support.kafka import free_ports
 
 TOPIC = "orders"
 LIVES = 3
@@ -36,7 +36,7 @@ def expected(life: int) -> list[tuple[int, bytes]]:
 @pytest.fixture
 def listen() -> str:
     """Where all lives of a broker listen."""
-    return f"127.0.0.1:{_free_ports(1)[0]}"
+    return f"127.0.0.1:{free_ports(1)[0]}"
 
 
 def test_librdkafkas_gets_each_message_once(tmp_path: Path, listen: str):

@@ -1,18 +1,21 @@
 """Apache Kafka's own programs, which are its Java clients, against our broker."""
 
-import subprocess
 from collections.abc import Iterable
 
 import pytest
 
 from tests.interop.clients import CODECS, ServedBroker, assert_kafka_prints_the_same, batches_in, records_in
-from tests.support.kafka import java, require_kafka
+from tests.support.kafka import (
+    CONSOLE_CONSUMER,
+    CONSOLE_PRODUCER,
+    OFFSETS,
+    PRODUCER_PERFORMANCE,
+    TOPICS,
+    Ran,
+    require_kafka,
+    run_tool,
+)
 
-CONSOLE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
-CONSOLE_PRODUCER = "org.apache.kafka.tools.ConsoleProducer"
-OFFSETS = "org.apache.kafka.tools.GetOffsetShell"
-PERFORMANCE = "org.apache.kafka.tools.ProducerPerformance"
-TOPICS = "org.apache.kafka.tools.TopicCommand"
 MESSAGES_PER_CODEC = 2000
 TIMEOUT = ("--timeout-ms", "20000")
 
@@ -22,16 +25,15 @@ def _kafka() -> None:
     require_kafka()
 
 
-def run(program: str, *arguments: str, stdin: bytes = b"", check: bool = True) -> "subprocess.CompletedProcess[bytes]":
-    """Run one of Kafka's programs."""
-    done = subprocess.run(java(program, *arguments), input=stdin, capture_output=True, check=False, timeout=50)
-    if check:
-        assert done.returncode == 0, (done.stdout + done.stderr).decode()
+def run(program: str, *arguments: str, stdin: str = "") -> Ran:
+    """Run one of Kafka's programs, which must end well."""
+    done = run_tool(program, *arguments, stdin=stdin)
+    assert done.code == 0, done.stdout + done.stderr
     return done
 
 
-def topics(address: str, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[bytes]":
-    return run(TOPICS, "--bootstrap-server", address, *arguments, check=check)
+def topics(address: str, *arguments: str) -> Ran:
+    return run_tool(TOPICS, "--bootstrap-server", address, *arguments)
 
 
 def produce(address: str, topic: str, lines: Iterable[str], *options: str) -> None:
@@ -42,7 +44,7 @@ def produce(address: str, topic: str, lines: Iterable[str], *options: str) -> No
         *("--bootstrap-server", address, "--topic", topic),
         *(text for name, value in properties.items() for text in ("--reader-property", f"{name}={value}")),
         *options,
-        stdin="".join(f"{line}\n" for line in lines).encode(),
+        stdin="".join(f"{line}\n" for line in lines),
     )
 
 
@@ -55,7 +57,7 @@ def consume(address: str, topic: str, count: int, *options: str) -> list[str]:
         *(text for name in printed for text in ("--formatter-property", f"print.{name}=true")),
         *(options or ("--partition", "0", "--offset", "earliest")),
     )
-    return done.stdout.decode().splitlines()
+    return done.stdout.splitlines()
 
 
 def lines(count: int, *, first: int = 0) -> list[str]:
@@ -65,7 +67,7 @@ def lines(count: int, *, first: int = 0) -> list[str]:
 
 def offsets(address: str, topic: str, time: str) -> list[str]:
     done = run(OFFSETS, "--bootstrap-server", address, "--topic", topic, "--time", time)
-    return done.stdout.decode().splitlines()
+    return done.stdout.splitlines()
 
 
 @pytest.mark.timeout(120)
@@ -89,25 +91,27 @@ def test_messages_of_the_console_producer_come_back_in_the_console_consumer(serv
 
 
 def test_topics_are_created_listed_and_deleted(served: ServedBroker, topic: str):
-    topics(served.address, "--create", "--topic", topic, "--partitions", "3", "--config", "segment.bytes=1048576")
-    listed = topics(served.address, "--list").stdout.decode().split()
-    again = topics(served.address, "--create", "--topic", topic, check=False)
-    topics(served.address, "--delete", "--topic", topic)
+    options = ("--partitions", "3", "--config", "segment.bytes=1048576")
+    created = topics(served.address, "--create", "--topic", topic, *options)
+    listed = topics(served.address, "--list")
+    again = topics(served.address, "--create", "--topic", topic)
+    deleted = topics(served.address, "--delete", "--topic", topic)
 
-    assert topic in listed
-    assert again.returncode == 1
-    assert f"topic '{topic}' already exists".encode() in again.stdout
+    assert (created.code, listed.code, deleted.code) == (0, 0, 0)
+    assert topic in listed.stdout.split()
+    assert again.code == 1
+    assert f"topic '{topic}' already exists" in again.stdout
     assert not served.partition(topic).exists()
 
 
 def test_the_load_generator_runs_and_offsets_are_printed(served: ServedBroker, topic: str):
     done = run(
-        PERFORMANCE,
+        PRODUCER_PERFORMANCE,
         *("--topic", topic, "--num-records", "20000", "--record-size", "100", "--throughput", "-1"),
         *("--bootstrap-server", served.address, "--command-property", "compression.type=lz4"),
     )
 
-    assert b"20000 records sent" in done.stdout
+    assert "20000 records sent" in done.stdout
     assert offsets(served.address, topic, "latest") == [f"{topic}:0:20000"]
     newest = max(each["timestamp"] for each in records_in(served.partition(topic)))
     (printed,) = offsets(served.address, topic, "max-timestamp")
@@ -117,13 +121,12 @@ def test_the_load_generator_runs_and_offsets_are_printed(served: ServedBroker, t
 
 def test_a_consumer_of_an_unknown_topic_gets_nothing_and_does_not_create_it(served: ServedBroker, topic: str):
     options = ("--partition", "0", "--offset", "earliest", "--timeout-ms", "500")
-    done = run(
+    done = run_tool(
         CONSOLE_CONSUMER,
         *("--bootstrap-server", served.address, "--topic", topic),
         *("--command-property", "allow.auto.create.topics=false"),
         *options,
-        check=False,
     )
 
-    assert done.stdout == b""
+    assert done.stdout == ""
     assert not served.partition(topic).exists()

@@ -12,6 +12,7 @@ from gomq_storage.errors import InvalidProducerEpochError, OutOfOrderSequenceErr
 from gomq_storage.producers import MAX_SEQUENCE, Producers
 from gomq_storage.record import NewRecord, build_batch, encode_records
 from tests.support.kafka import Kafka
+from tests.support.topics import until_led
 from tests.support.wire import connect, produce_values
 
 pytestmark = pytest.mark.timeout(120)
@@ -69,6 +70,7 @@ async def test_kafka_takes_and_refuses_the_same_batches(kafka_broker: Kafka, top
     producers, sent, answers = Producers(), list[bytes](), list[tuple[int, int]]()
 
     async with connect(kafka_broker.address) as wire:
+        await until_led(wire, topic)
         for number in range(BATCHES):
             batch = some_batch(source, sent, first_id=1_000_000 + 3 * (number // 50))
             response = await wire.ask(Api.PRODUCE, PRODUCE_VERSION, **produce_values({topic: {0: batch}}))

@@ -14,6 +14,12 @@ from anyio.from_thread import start_blocking_portal
 import gomq
 
 STOP_SECONDS = 10
+GOMQ = (
+    sys.executable,
+    "-c",
+    "import sys; sys.modules['hypothesis'] = None; from gomq.cli.main import main; sys.exit(main())",
+)
+"""The command ``gomq`` as its users have it: without Hypothesis, which kio imports where it is, and is half a start."""
 
 
 @contextmanager
@@ -54,7 +60,7 @@ def broker_process(
         listen: HOST:PORT.
         command: what to put in front, such as a program that sets limits.
     """
-    arguments = [*command, sys.executable, "-m", "gomq", "serve", "--data", str(data), "--listen", listen, *options]
+    arguments = [*command, *GOMQ, "serve", "--data", str(data), "--listen", listen, *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GOMQ_")}
     errors = data.with_name(data.name + ".stderr")
     with errors.open("ab") as stderr:

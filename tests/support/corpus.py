@@ -6,17 +6,19 @@ from uuid import UUID
 
 from gomq.protocol.api import Api
 from gomq.protocol.requests import encode_request
+from tests.support.offsets import commit_values, fetch_offsets_values
 from tests.support.wire import batch, create_values, fetch_values, produce_values
 
 TOPIC_ID: Final = UUID("0f0e0d0c-0b0a-0908-0706-050403020100")
 
 _PARTITION: Final = {"partition_index": 0, "current_leader_epoch": -1, "timestamp": -1}
+_TOPIC_IDS_SINCE: Final = {Api.PRODUCE: 13, Api.FETCH: 13, Api.OFFSET_COMMIT: 10, Api.OFFSET_FETCH: 10}
 _CONFIG: Final = {"name": "segment.bytes", "config_operation": 0, "value": "1048576"}
 
 
 def sample_values(api: Api, version: int) -> Mapping[str, Any]:
     """Plain values for a request, with fields of other versions too."""
-    topic = TOPIC_ID if api in {Api.PRODUCE, Api.FETCH} and version >= 13 else "orders"
+    topic = TOPIC_ID if version >= _TOPIC_IDS_SINCE.get(api, 99) else "orders"
     values: dict[Api, Mapping[str, Any]] = {
         Api.PRODUCE: produce_values({topic: {0: batch(b"message"), 1: b""}}),
         Api.FETCH: {
@@ -35,6 +37,14 @@ def sample_values(api: Api, version: int) -> Mapping[str, Any]:
             "allow_auto_topic_creation": False,
             "include_cluster_authorized_operations": False,
             "include_topic_authorized_operations": False,
+        },
+        **_membership_values(version),
+        **_admin_values(),
+        Api.OFFSET_COMMIT: commit_values("group", {topic: {0: 3, 1: 7}}),
+        Api.OFFSET_FETCH: fetch_offsets_values("group", {topic: [0, 1]}),
+        Api.OFFSET_DELETE: {
+            "group_id": "group",
+            "topics": [{"name": "orders", "partitions": [{"partition_index": 0}]}],
         },
         Api.FIND_COORDINATOR: {"key": "group", "key_type": 0, "coordinator_keys": ("group", "other")},
         Api.API_VERSIONS: {"client_software_name": "wire", "client_software_version": "1.0"},
@@ -77,6 +87,74 @@ def sample_values(api: Api, version: int) -> Mapping[str, Any]:
         },
     }
     return values[api]
+
+
+def _admin_values() -> dict[Api, Mapping[str, Any]]:
+    return {
+        Api.CREATE_PARTITIONS: {
+            "topics": [{"name": "nowhere", "count": 2, "assignments": [{"broker_ids": (1,)}]}],
+            "timeout": 1000,
+            "validate_only": False,
+        },
+        Api.DESCRIBE_CLUSTER: {
+            "include_cluster_authorized_operations": True,
+            "endpoint_type": 1,
+            "include_fenced_brokers": True,
+        },
+        Api.DESCRIBE_TOPIC_PARTITIONS: {
+            "topics": [{"name": "orders"}],
+            "response_partition_limit": 10,
+            "cursor": {"topic_name": "orders", "partition_index": 0},
+        },
+        Api.DESCRIBE_LOG_DIRS: {"topics": [{"topic": "orders", "partitions": (0, 1)}]},
+        Api.DESCRIBE_PRODUCERS: {"topics": [{"name": "orders", "partition_indexes": (0, 1)}]},
+        Api.ELECT_LEADERS: {
+            "election_type": 0,
+            "topic_partitions": [{"topic": "orders", "partitions": (0, 1)}],
+            "timeout": 1000,
+        },
+        Api.LIST_PARTITION_REASSIGNMENTS: {
+            "topics": [{"name": "orders", "partition_indexes": (0, 1)}],
+            "timeout": 1000,
+        },
+        Api.LIST_CONFIG_RESOURCES: {"resource_types": (2, 4)},
+        Api.GET_TELEMETRY_SUBSCRIPTIONS: {"client_instance_id": TOPIC_ID},
+        Api.PUSH_TELEMETRY: {
+            "client_instance_id": TOPIC_ID,
+            "subscription_id": 7,
+            "terminating": False,
+            "compression_type": 0,
+            "metrics": b"metrics",
+        },
+    }
+
+
+def _membership_values(version: int) -> dict[Api, Mapping[str, Any]]:
+    member = {"member_id": "nobody", "group_instance_id": None, "reason": "done"}
+    request = {"group_id": "group", "generation_id": 1, **member}
+    return {
+        Api.JOIN_GROUP: {
+            "group_id": f"joined in version {version}",  # or the next one would wait for this one to join again
+            "session_timeout": 10_000,
+            "rebalance_timeout": 10_000,
+            "member_id": "",
+            "group_instance_id": None,
+            "protocol_type": "consumer",
+            "protocols": [{"name": "range", "metadata": b"\0\0\0\0\0\0"}],
+            "reason": "new",
+        },
+        Api.HEARTBEAT: request,
+        Api.LEAVE_GROUP: {**request, "members": [member]},
+        Api.SYNC_GROUP: {
+            **request,
+            "protocol_type": "consumer",
+            "protocol_name": "range",
+            "assignments": [{"member_id": "nobody", "assignment": b"all"}],
+        },
+        Api.DESCRIBE_GROUPS: {"groups": ("group", "nowhere"), "include_authorized_operations": True},
+        Api.LIST_GROUPS: {"states_filter": ("Stable", "Empty"), "types_filter": ("classic",)},
+        Api.DELETE_GROUPS: {"groups_names": ("nowhere",)},
+    }
 
 
 def sample_request(api: Api, version: int, *, correlation_id: int = 7) -> bytes:

@@ -16,6 +16,7 @@ _BITS: Final = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 _MAKE: Final[dict[str, Callable[[Random], Any]]] = {
     "bool": lambda random: random.random() < 0.5,
     "string": lambda random: random.choice(_TEXTS),
+    "bytes": lambda random: random.randbytes(random.choice((0, 1, 61, 200))),
     "records": lambda random: random.randbytes(random.choice((0, 1, 61, 200))),
     "uuid": lambda random: UUID(int=random.getrandbits(128) | 1),
     "error_code": lambda random: random.choice(list(ErrorCode)),

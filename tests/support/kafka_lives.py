@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.kafka import (
-    _CLUSTER_ID,
+    CLUSTER_ID,
     JARS,
     READY_SECONDS,
     STOP_SECONDS,
     Kafka,
-    _free_ports,
-    _server_properties,
-    _wait_until_it_listens,
+    free_ports,
     java,
+    server_properties,
+    wait_until_it_listens,
 )
 
 LOGGING_JARS = JARS.with_name("logging")
@@ -33,23 +33,24 @@ class KafkaLives:
         self.data = directory / "data"
         self._directory = directory
         self._properties = directory / "server.properties"
-        self._port, controller_port = _free_ports(2)
+        self._port, controller_port = free_ports(2)
         self._lives = 0
-        self._properties.write_text(_server_properties(self.data, self._port, controller_port))
-        arguments = ("format", "--standalone", "--cluster-id", _CLUSTER_ID, "--config", str(self._properties))
+        self._properties.write_text(server_properties(self.data, self._port, controller_port))
+        arguments = ("format", "--standalone", "--cluster-id", CLUSTER_ID, "--config", str(self._properties))
         command = java("kafka.tools.StorageTool", *arguments)
         subprocess.run(command, check=True, capture_output=True, timeout=READY_SECONDS)
 
     @contextmanager
-    def life(self) -> Iterator[Kafka]:
+    def life(self, *java_options: str) -> Iterator[Kafka]:
         """Run the broker until the block ends, and let it stop in order."""
         self._lives += 1
         with self._output.open("wb") as output:
             command = java("kafka.Kafka", str(self._properties), heap="512m")
+            command[1:1] = java_options
             command[command.index("-cp") + 1] += f":{LOGGING_JARS}/*"
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=self._directory)
             try:
-                _wait_until_it_listens(process, self._port, self._output)
+                wait_until_it_listens(process, self._port, self._output)
                 yield Kafka(f"127.0.0.1:{self._port}", self.data)
                 process.send_signal(signal.SIGTERM)
                 process.wait(STOP_SECONDS)

@@ -18,6 +18,7 @@ LATEST: Final = -1
 EARLIEST: Final = -2
 _SERVE: Final = """
 import sys
+sys.modules["hypothesis"] = None  # as where GoMQ is used
 from pathlib import Path
 import anyio
 from gomq.broker import Broker, BrokerConfig

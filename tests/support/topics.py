@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from gomq.protocol.api import Api
+from tests.support.waiting import WITHIN_SECONDS
 from tests.support.wire import Wire, batch, create_values, fetch_values, produce_values
 
 
@@ -31,3 +34,14 @@ async def log_end(wire: Wire, topic: str) -> int:
     answer = await wire.ask(Api.FETCH, 11, **fetch_values({topic: [(0, 0)]}))
     end: int = answer.responses[0].partitions[0].high_watermark
     return end
+
+
+async def until_led(wire: Wire, topic: str) -> None:
+    """Wait until a real Kafka's broker knows that it leads a topic that was just created."""
+    entry = {"partition_index": 0, "current_leader_epoch": -1, "timestamp": -1}
+    with anyio.fail_after(WITHIN_SECONDS):
+        while True:
+            answer = await wire.ask(Api.LIST_OFFSETS, 5, topics=[{"name": topic, "partitions": [entry]}])
+            if answer.topics[0].partitions[0].error_code == 0:
+                return
+            await anyio.sleep(0.02)

@@ -35,6 +35,8 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "keep_prepared_txn": False,
     "client_software_name": "wire",
     "client_software_version": "1.0",
+    "include_fenced_brokers": False,
+    "endpoint_type": 1,
 }
 """Fields that few tests care about."""
 
@@ -130,7 +132,7 @@ def versions(api: Api) -> list[int]:
 
 def request_head(api: int, version: int, *, correlation_id: int = 1, client_id: bytes = b"") -> bytes:
     """Lay out a request's header, flexible where the version is one that is known to be."""
-    tags = b"\0" if api in set(Api) and version in SERVED[Api(api)] and is_flexible(Api(api), version) else b""
+    tags = b"\0" if api in SERVED and version in SERVED[Api(api)] and is_flexible(Api(api), version) else b""
     return struct.pack(">hhih", api, version, correlation_id, len(client_id)) + client_id + tags
 
 
