@@ -89,24 +89,17 @@ class TopicLogs:
         Raises:
             OSError, StorageError: one could not be made.
         """
-        logs: list[Log] = []
-        names = tuple(names)
         try:
-            for name in names:
-                logs.append(self._directory.create_log(name, topic_id=topic_id, config=config))  # noqa: PERF401
-        except (OSError, StorageError):
-            self.remove(names, logs)
-            raise
-        self._report_left_behind()
-        return logs
+            return self._directory.create_logs(tuple(names), topic_id=topic_id, config=config)
+        finally:
+            self._report_left_behind()
 
     def remove(self, names: Iterable[TopicPartition], logs: Sequence[Log | None]) -> None:
         """Close logs and remove the folders of these partitions."""
         for log in logs:
             if log is not None:
                 log.abandon()
-        for name in names:
-            self._directory.remove_log(name)
+        self._directory.remove_logs(names)
         self._report_left_behind()
 
     def close(self, logs: Iterable[Log | None]) -> list[StorageError]:

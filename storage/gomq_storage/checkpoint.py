@@ -74,6 +74,7 @@ class _OffsetFile:
         self._files = files
         self.path = path
         self._changed = False
+        self._forgotten: set[TopicPartition] = set()  # the file may still speak of them
         self._lock = threading.Lock()
         self._saving = threading.Lock()  # one write at a time; a setter does not wait for it
 
@@ -101,21 +102,24 @@ class _OffsetFile:
     def forget(self, partition: TopicPartition) -> None:
         """Drop a partition's offset if there is one."""
         with self._lock:
-            self._changed |= self.offsets.pop(partition, None) is not None
+            if self.offsets.pop(partition, None) is not None:
+                self._changed = True
+                self._forgotten.add(partition)
 
-    def save(self) -> None:
-        """Write the file if it has changed since it was read or written."""
+    def save(self, *, if_forgotten: bool = False) -> None:
+        """Write the file if it has changed since it was read or written, or only if it speaks of what was forgotten."""
         with self._saving:
             with self._lock:
-                if not self._changed:
+                if not (self._forgotten if if_forgotten else self._changed):
                     return
-                offsets = dict(self.offsets)
-                self._changed = False
+                offsets, forgotten = dict(self.offsets), self._forgotten
+                self._changed, self._forgotten = False, set()
             try:
                 write_atomically(self._files, self.path, encode_offsets(offsets))
             except OSError:
                 with self._lock:
                     self._changed = True
+                    self._forgotten |= forgotten
                 raise
 
 
@@ -195,6 +199,11 @@ class Checkpoints:
     def save_first_dirty(self) -> None:
         """Write where logs are compacted up to if that has changed; where that fails, the next call tries again."""
         self._first_dirty.save()
+
+    def save_forgotten(self) -> None:
+        """Write the files that still speak of logs that were forgotten; where that fails, the next call tries again."""
+        for file in (self._recovery_points, self._log_starts, self._first_dirty):
+            file.save(if_forgotten=True)
 
     def save_clean_shutdown(self, ends: Mapping[TopicPartition, CleanEnd]) -> None:
         """Leave the directory in order: the last thing of all, once every log is closed and every file is saved.

@@ -13,7 +13,7 @@ import errno
 import fcntl
 import os
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,29 +99,61 @@ class LogDirectory:
                 yield partition
 
     def create_log(self, partition: TopicPartition, *, topic_id: uuid.UUID, config: LogConfig) -> Log:
-        """Make a partition's folder and an empty log in it, all of it synced.
+        """Make a partition's folder and an empty log in it, as ``create_logs`` does."""
+        return self.create_logs([partition], topic_id=topic_id, config=config)[0]
 
-        A folder of that name that is there already, because a topic was not deleted or created to the end, is put
-        aside. What the checkpoints say of it is forgotten for good before the new one is made.
+    def create_logs(self, partitions: Sequence[TopicPartition], *, topic_id: uuid.UUID, config: LogConfig) -> list[Log]:
+        """Make the folders of a topic's partitions and empty logs in them, all of it synced; all or none.
+
+        1. Put aside folders of these names that are there, because a topic was not deleted or created to the end, and
+        forget for good what the checkpoints say of them.  2. Make folders and files.  3. Sync the files, each folder,
+        and the data directory once: what a file system commits together is then waited for only once.
+
+        Raises:
+            OSError, StorageError: it could not be done; what was made is removed again.
         """
+        for partition in partitions:
+            self._put_aside(partition)
+            self.checkpoints.forget(partition)
+        self.checkpoints.save_forgotten()
+        logs: list[Log] = []
+        try:
+            for partition in partitions:
+                self._make_folder(partition, topic_id)
+                logs.append(self.open_log(partition, config=config))
+            for log in logs:
+                self._sync_metadata(log.directory)
+                log.flush()
+            self.files.sync_directory(self.path)
+        except (OSError, StorageError):
+            for log in logs:
+                log.abandon()
+            self.remove_logs(partitions)
+            raise
+        return logs
+
+    def _put_aside(self, partition: TopicPartition) -> None:
         directory = self.path / partition_directory_name(partition)
         if self.files.exists(directory):
             stray = stray_directory_name(partition, uuid.uuid4().hex)
             self.files.rename(directory, self.path / stray)
             self.left_behind.append(f"{self.path / stray} was {directory.name}, which no topic spoke of")
-        self.checkpoints.forget(partition)
-        self.save_checkpoints()
+
+    def _make_folder(self, partition: TopicPartition, topic_id: uuid.UUID) -> None:
+        directory = self.path / partition_directory_name(partition)
         self.files.make_directory(directory)
-        metadata = f"version: 0\ntopic_id: {encode_uuid(topic_id)}".encode()
-        write_atomically(self.files, directory / PARTITION_METADATA_FILE_NAME, metadata)
-        self.files.sync_directory(self.path)
-        log = self.open_log(partition, config=config)
+        metadata = self.files.open(directory / PARTITION_METADATA_FILE_NAME, create=True)
         try:
-            log.flush()
-        except StorageError:
-            log.abandon()
-            raise
-        return log
+            metadata.write(0, [f"version: 0\ntopic_id: {encode_uuid(topic_id)}".encode()])
+        finally:
+            metadata.close()
+
+    def _sync_metadata(self, directory: Path) -> None:
+        metadata = self.files.open(directory / PARTITION_METADATA_FILE_NAME)
+        try:
+            metadata.sync()
+        finally:
+            metadata.close()
 
     def open_log(
         self,
@@ -156,17 +188,26 @@ class LogDirectory:
         self.checkpoints.save_first_dirty()
 
     def remove_log(self, partition: TopicPartition) -> None:
-        """Remove a partition's folder, its log closed before.
+        """Remove a partition's folder, as ``remove_logs`` does."""
+        self.remove_logs([partition])
 
-        1. Rename it to a name no partition has, and sync: from here on it is gone.  2. Remove files and folder.
+    def remove_logs(self, partitions: Iterable[TopicPartition]) -> None:
+        """Remove the folders of partitions, their logs closed before.
+
+        1. Rename each to a name no partition has, and sync: from here on they are gone.  2. Remove files and folders.
         """
-        source = self.path / partition_directory_name(partition)
-        doomed = self.path / deleted_directory_name(partition, uuid.uuid4().hex)
-        if self.files.exists(source):
-            self.files.rename(source, doomed)
+        doomed = []
+        for partition in partitions:
+            source = self.path / partition_directory_name(partition)
+            target = self.path / deleted_directory_name(partition, uuid.uuid4().hex)
+            if self.files.exists(source):
+                self.files.rename(source, target)
+                doomed.append(target)
+            self.checkpoints.forget(partition)
+        if doomed:
             self.files.sync_directory(self.path)
-            self._remove(doomed)
-        self.checkpoints.forget(partition)
+        for directory in doomed:
+            self._remove(directory)
 
     def close(self, ends: Mapping[TopicPartition, CleanEnd] | None = None) -> None:
         """Let another broker have the directory.

@@ -130,6 +130,7 @@ async def test_a_timestamp_that_no_batch_can_hold_is_refused(broker: gomq.Broker
 async def test_timestamps_as_far_apart_as_they_can_be_share_a_batch(broker: gomq.Broker):
     stamps = [(1 << 63) - 1, -1, 0]
     async with gomq.Producer(broker.address) as producer:
+        await producer.create_topic("orders", configs={"message.timestamp.after.max.ms": (1 << 63) - 1})
         await producer.publish_many("orders", [gomq.NewMessage(b"", timestamp=stamp) for stamp in stamps])
 
     assert [message.timestamp for message in await everything(broker.address, "orders")] == stamps

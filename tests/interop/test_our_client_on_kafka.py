@@ -197,7 +197,7 @@ async def test_every_config_has_the_same_type_and_names_here_and_there(kafka_bro
     left_out = {name for name in theirs.keys() - TOPIC_CONFIGS if "remote" not in name and "local" not in name}
     assert left_out == {"follower.replication.throttled.replicas", "leader.replication.throttled.replicas"}
     differing = {name for name, entry in theirs.items() if name in TOPIC_CONFIGS and entry.value != DEFAULTS[name]}
-    assert differing == {"message.timestamp.after.max.ms", "retention.ms", "segment.index.bytes"}
+    assert differing == {"retention.ms", "segment.index.bytes"}
 
 
 async def test_what_kafka_refuses_is_told_by_name(kafka_broker: Kafka, topic: str):

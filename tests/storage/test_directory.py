@@ -296,10 +296,7 @@ def test_a_partition_that_was_put_elsewhere_by_a_link_is_removed_there(tmp_path:
 
 def test_a_log_that_was_made_survives_the_power_and_one_that_was_removed_stays_away():
     files = MemoryFiles()
-    identity = DirectoryIdentity(cluster_id="A" * 22, node_id=1)
-    checkpoints = Checkpoints.take(files, files.root)
-    lock = os.open(os.devnull, os.O_RDWR)
-    directory = LogDirectory(files.root, lock=lock, identity=identity, checkpoints=checkpoints, files=files)
+    directory = directory_in(files)
     directory.create_log(ORDERS, topic_id=TOPIC_ID, config=CONFIG).close()
     for seed in range(20):
         crashed = files.crash(seed)
@@ -309,6 +306,71 @@ def test_a_log_that_was_made_survives_the_power_and_one_that_was_removed_stays_a
     directory.remove_log(ORDERS)
 
     assert not any(files.crash(seed).exists(files.root / "orders-0") for seed in range(20))
+    directory.close()
+
+
+def directory_in(files: MemoryFiles) -> LogDirectory:
+    checkpoints = Checkpoints.take(files, files.root)
+    lock = os.open(os.devnull, os.O_RDWR)
+    identity = DirectoryIdentity(cluster_id="A" * 22, node_id=1)
+    return LogDirectory(files.root, lock=lock, identity=identity, checkpoints=checkpoints, files=files)
+
+
+MANY = [TopicPartition("orders", index) for index in range(20)]
+
+
+def test_many_logs_are_made_and_removed_with_one_sync_of_the_data_directory():
+    files = MemoryFiles()
+    directory = directory_in(files)
+    logs = directory.create_logs(MANY, topic_id=TOPIC_ID, config=CONFIG)
+    made = len(files.history)
+    for log in logs:
+        log.abandon()
+    directory.remove_logs(MANY)
+
+    def syncs(calls: list[tuple[str, Path]]) -> list[Path]:
+        return [path for call, path in calls if call == "sync_directory"]
+
+    assert syncs(files.history[:made]).count(files.root) == 1
+    assert len(syncs(files.history[:made])) == len(MANY) + 1
+    assert syncs(files.history[made:]) == [files.root]
+    assert not any(files.crash(seed).exists(files.root / "orders-7") for seed in range(20))
+    directory.close()
+
+
+@pytest.mark.parametrize("partition", [0, 7, 19])
+def test_logs_that_cannot_all_be_made_are_gone_and_what_had_their_names_is_kept(partition: int):
+    files = MemoryFiles()
+    directory = directory_in(files)
+    files.make_directory(files.root / "orders-19")
+    files.open(files.root / "orders-19" / "notes", create=True).write(0, [b"mine"])
+    refused = ("make_directory", files.root / f"orders-{partition}")
+    files.fail_when(lambda _, *call: OSError(28, "full") if call == refused else None)
+
+    with pytest.raises(OSError, match="full"):
+        directory.create_logs(MANY, topic_id=TOPIC_ID, config=CONFIG)
+
+    (stray,) = (name for name in files.names(files.root) if name.startswith("orders"))
+    assert stray.endswith("-stray")
+    assert files.content(files.root / stray / "notes") == b"mine"
+    directory.close()
+
+
+def test_what_was_known_of_a_log_that_was_removed_is_not_believed_of_the_next_after_a_power_cut():
+    files = MemoryFiles()
+    directory = directory_in(files)
+    log = directory.create_log(ORDERS, topic_id=TOPIC_ID, config=CONFIG)
+    log.append(numbered(0))
+    log.checkpoint()
+    directory.save_checkpoints()
+    log.close()
+    directory.remove_log(ORDERS)
+
+    directory.create_log(ORDERS, topic_id=TOPIC_ID, config=CONFIG).close()
+
+    for seed in range(20):
+        crashed = files.crash(seed)
+        assert Checkpoints.take(crashed, crashed.root).of(ORDERS) == LogCheckpoint()
     directory.close()
 
 

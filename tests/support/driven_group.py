@@ -129,14 +129,18 @@ class DrivenGroup:
     def pass_ms(self, ms: int) -> None:
         """Let time pass, and timers end, one after the other."""
         end = self.now_ms + ms
-        while due := [(at, timer) for timer, at in self.timers.items() if at <= end]:
-            at, timer = min(due, key=lambda entry: entry[0])
-            del self.timers[timer]
-            self.now_ms = max(self.now_ms, at)
+        while any(at <= end for at in self.timers.values()):
+            self.end_next_timer()
+        self.now_ms = end
+
+    def end_next_timer(self) -> None:
+        """Let time pass until the next timer ends, if there is one."""
+        if self.timers:
+            timer = min(self.timers, key=self.timers.__getitem__)
+            self.now_ms = max(self.now_ms, self.timers.pop(timer))
             outcome = Outcome(self.now_ms)
             expire(self.group, timer, outcome)
             self._act(outcome)
-        self.now_ms = end
 
     def joined(self, ticket: int) -> JoinAnswer:
         """The answer to a JoinGroup, which must be there."""

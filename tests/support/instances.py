@@ -22,6 +22,7 @@ _MAKE: Final[dict[str, Callable[[Random], Any]]] = {
     "error_code": lambda random: random.choice(list(ErrorCode)),
     "datetime_i64": lambda random: _EPOCH + timedelta(milliseconds=random.randrange(2**41)),
     "timedelta_i32": lambda random: timedelta(milliseconds=_integer(32, random)),
+    "timedelta_i64": lambda random: timedelta(milliseconds=_integer(53, random)),  # more has no place in a timedelta
 }
 
 

@@ -3,11 +3,17 @@
 Kafka: ``GroupMetadataManager.prepareRebalance``, ``completeClassicGroupJoin`` and what is around them.
 """
 
+from typing import Final
+
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.groups.group import ClassicGroup, GroupState, InitialDelay
 from gomq.broker.groups.members import NO_MEMBER, JoinAnswer, Member, SyncAnswer
 from gomq.broker.groups.outcome import JOIN_TIMER, SYNC_TIMER, Emptied, Outcome, member_timer
+
+_LEAST_WAIT_AGAIN_MS: Final = 1000
+"""For members of which none joined in time: a rebalance timeout of 0 must not keep the broker busy with them. Kafka
+has no such bound."""
 
 
 def rebalance_or_complete(group: ClassicGroup, outcome: Outcome) -> None:
@@ -65,7 +71,8 @@ def complete_join(group: ClassicGroup, outcome: Outcome) -> None:
             group.roster.remove(member.id)
             outcome.cancel_timer(member_timer(member.id))
     if not group.roster.elect_joined_leader() and group.roster:
-        outcome.set_timer(JOIN_TIMER, group.roster.rebalance_timeout_ms)  # until their sessions end
+        wait_ms = max(group.roster.rebalance_timeout_ms, _LEAST_WAIT_AGAIN_MS)
+        outcome.set_timer(JOIN_TIMER, wait_ms)  # until their sessions end
         return
     group.next_generation(outcome.now_ms)
     if group.state is GroupState.EMPTY:

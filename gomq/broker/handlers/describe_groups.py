@@ -2,7 +2,8 @@
 
 A group that is not there is ``Dead``, and from version 6 on an error too (KIP-1043). What members say about themselves
 is told of a stable group only: in another it may belong to no protocol. Nobody is refused anything, so all operations
-that there are for groups are authorized.
+that there are for groups are authorized. A group that is named several times is described once: a group may be large,
+and its name is short.
 """
 
 from typing import Any, Final
@@ -23,7 +24,7 @@ _ALL_OPERATIONS: Final = sum(1 << code for code in (_READ, _DELETE, _DESCRIBE, _
 async def handle(state: State, request: Request) -> Result:
     """Say who is in some groups, and what each consumes."""
     operations = _ALL_OPERATIONS if getattr(request.body, "include_authorized_operations", False) else _NOT_ASKED
-    groups = [_describe(state, request, group_id, operations) for group_id in request.body.groups]
+    groups = [_describe(state, request, group_id, operations) for group_id in dict.fromkeys(request.body.groups)]
     return {"throttle_time": 0, "groups": groups}
 
 

@@ -1,11 +1,12 @@
 """OffsetFetch, versions 1-10.  v2 null means all topics; v5 leader epochs; v7 stable offsets; v8 several groups.
 
 Also: v9 member ids and epochs, which only the newer groups (KIP-848) look at; v10 topic ids. There are no transactions
-yet, so an offset is unstable only while it is being written: who asks for stable ones waits for that. Kafka:
+yet, so an offset is unstable only while it is being written: who asks for stable ones waits for that. Who asks several
+times for all that a group has committed is told once: that may be much, and the group's name is short. Kafka:
 ``OffsetMetadataManager.fetchOffsets``, ``fetchAllOffsets``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,9 +27,15 @@ _TOPIC_IDS_SINCE: Final = 10
 async def handle(state: State, request: Request) -> Result:
     """Say how far groups got."""
     body = request.body
-    wanted = body.groups if request.version >= _GROUPS_SINCE else (body,)
+    wanted = _distinct(body.groups) if request.version >= _GROUPS_SINCE else (body,)
     groups = [await _fetch(state, request, group) for group in wanted]
     return {"throttle_time": 0, "groups": groups, **(groups[0] if request.version < _GROUPS_SINCE else {})}
+
+
+def _distinct(groups: Iterable[Any]) -> Iterable[Any]:
+    """Leave out who asks again for all that a group has committed."""
+    in_full = {group.group_id: group for group in groups if group.topics is None}
+    return [group for group in groups if group.topics is not None or group is in_full[group.group_id]]
 
 
 async def _fetch(state: State, request: Request, group: Any) -> dict[str, Any]:  # noqa: ANN401 - one class a version

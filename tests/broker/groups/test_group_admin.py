@@ -58,6 +58,14 @@ async def test_a_stable_group_is_described(wire: Wire, other: Wire, version: int
         assert [member.group_instance_id for member in group.members] == ["named", None]
 
 
+async def test_a_group_is_described_once_however_often_it_is_named(wire: Wire, other: Wire):
+    await stable("group", wire, other)
+    assert [group.group_id for group in await describe(wire, "group", "nowhere", *["group"] * 1000)] == [
+        "group",
+        "nowhere",
+    ]
+
+
 async def test_a_group_that_is_not_stable_has_no_protocol(wire: Wire):
     await join(wire, "group")
     (group,) = await describe(wire, "group")

@@ -165,3 +165,17 @@ def test_a_rebalance_that_only_absent_static_members_could_join_goes_on(driven: 
     driven.pass_ms(SESSION_MS // 2)
     assert driven.group.state is GroupState.EMPTY
     assert one not in driven.member_ids()
+
+
+def test_absent_static_members_that_grant_no_time_to_join_do_not_keep_the_broker_busy(driven: DrivenGroup):
+    one, two = driven.stable("one", "two", static=["one"])
+    driven.join(member_id=one, instance="one", rebalance_ms=0)
+    driven.join(member_id=two)
+    driven.sync(one, {})
+    driven.sync(two, {})
+    driven.store()
+    driven.leave_one(two)
+    for _ in range(12):
+        driven.end_next_timer()
+    assert driven.now_ms >= SESSION_MS  # and not the same moment again and again
+    assert driven.group.state is GroupState.EMPTY
