@@ -2,10 +2,8 @@
 
 import json
 import warnings
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from subprocess import CompletedProcess, run as run_command
 from typing import Any
 
 import anyio.to_thread
@@ -18,7 +16,8 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 import gomq
 from tests.interop.clients import ServedBroker
-from tests.support.kafka import java, require_kafka
+from tests.support.kafka import Ran, require_kafka
+from tests.support.kafka_tools import run_in_one_jvm
 
 with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a way that Python has deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -169,18 +168,13 @@ async def test_aiokafka_describes_and_replaces_configs_and_deletes_records(serve
     assert deleted == {partition: 4}
 
 
-async def kafka(program: str, address: str, *arguments: str, check: bool = True) -> "CompletedProcess[bytes]":
+async def kafka(program: str, address: str, *arguments: str, check: bool = True) -> Ran:
     """Run one of Kafka's programs."""
     require_kafka()
-    command = java(program, "--bootstrap-server", address, *arguments)
-    done = await anyio.to_thread.run_sync(lambda: run_command(command, capture_output=True, check=False, timeout=50))
+    done = await anyio.to_thread.run_sync(run_in_one_jvm, program, "--bootstrap-server", address, *arguments)
     if check:
-        assert done.returncode == 0, (done.stdout + done.stderr).decode()
+        assert done.code == 0, done.stdout + done.stderr
     return done
-
-
-def lines(done: "CompletedProcess[bytes]") -> Iterable[str]:
-    return done.stdout.decode().splitlines()
 
 
 @pytest.mark.timeout(120)
@@ -196,12 +190,12 @@ async def test_kafka_configs_changes_and_describes_a_topic(served: ServedBroker,
     described = await kafka(CONFIGS, served.address, "--describe", *entity)
 
     assert await own(served.address, topic) == {"retention.ms": "1000", "cleanup.policy": "compact,delete"}
-    assert b"retention.ms must be an integer from -1" in refused.stdout + refused.stderr
+    assert "retention.ms must be an integer from -1" in refused.stdout + refused.stderr
     synonyms = {
         "cleanup.policy=compact,delete": "DEFAULT_CONFIG:log.cleanup.policy=delete",
         "retention.ms=1000": "DEFAULT_CONFIG:log.retention.ms=-1",
     }
-    assert [line.strip() for line in lines(described)][1:] == [
+    assert [line.strip() for line in described.stdout.splitlines()][1:] == [
         f"{own_value} sensitive=false synonyms={{DYNAMIC_TOPIC_CONFIG:{own_value}, {default}}}"
         for own_value, default in synonyms.items()
     ]
@@ -221,14 +215,14 @@ async def test_kafka_configs_describes_and_changes_the_broker(served: ServedBrok
 
     assert (
         f"  log.dirs={served.data} sensitive=false synonyms={{STATIC_BROKER_CONFIG:log.dirs={served.data}}}"
-        in lines(described)
+        in described.stdout.splitlines()
     )
     assert (
         "  log.roll.ms=7777777 sensitive=false synonyms={DYNAMIC_DEFAULT_BROKER_CONFIG:log.roll.ms=7777777}"
-        in lines(set_for_all)
+        in set_for_all.stdout.splitlines()
     )
-    assert refused.returncode == 1
-    assert b"log.dirs cannot be changed while the broker runs" in refused.stdout + refused.stderr
+    assert refused.code == 1
+    assert "log.dirs cannot be changed while the broker runs" in refused.stdout + refused.stderr
 
 
 @pytest.mark.timeout(120)
@@ -237,7 +231,7 @@ async def test_kafka_topics_shows_what_was_set(served: ServedBroker, topic: str)
 
     described = await kafka(TOPICS, served.address, "--describe", "--topic", topic)
 
-    assert "Configs: retention.ms=1000" in described.stdout.decode()
+    assert "Configs: retention.ms=1000" in described.stdout
 
 
 @pytest.mark.timeout(120)
@@ -249,4 +243,4 @@ async def test_kafka_delete_records_deletes_records(served: ServedBroker, topic:
 
     done = await kafka(DELETE_RECORDS, served.address, "--offset-json-file", str(file))
 
-    assert f"partition: {topic}-0\tlow_watermark: 4" in done.stdout.decode()
+    assert f"partition: {topic}-0\tlow_watermark: 4" in done.stdout

@@ -16,7 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 from tests.interop.clients import ServedBroker
 from tests.interop.test_confluent_kafka import consumer, read_to_end
 from tests.support.brokers import broker_in_thread
-from tests.support.kafka import CONSOLE_CONSUMER, Kafka, require_kafka, run_tool
+from tests.support.kafka import CONSOLE_CONSUMER, Kafka, require_kafka
+from tests.support.kafka_tools import run_in_one_jvm
 
 with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a way that Python has deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -92,7 +93,7 @@ def test_javas_consumer_reads_many_partitions_within_its_session(served: ServedB
     fill(served.address, topic, 20, 10, size=20)
     options = ("--from-beginning", "--max-messages", "200", "--timeout-ms", "20000")
     limits = ("--command-property", "fetch.max.bytes=2000", "--command-property", "group.protocol=classic")
-    done = run_tool(CONSOLE_CONSUMER, "--bootstrap-server", served.address, "--topic", topic, *options, *limits)
+    done = run_in_one_jvm(CONSOLE_CONSUMER, "--bootstrap-server", served.address, "--topic", topic, *options, *limits)
     assert done.code == 0, done.stdout + done.stderr
     values = sorted(line.rstrip(".") for line in done.stdout.splitlines())
     assert values == sorted(f"{partition}/{number}" for partition in range(20) for number in range(10))

@@ -13,8 +13,8 @@ from tests.support.kafka import (
     TOPICS,
     Ran,
     require_kafka,
-    run_tool,
 )
+from tests.support.kafka_tools import run_in_one_jvm
 
 MESSAGES_PER_CODEC = 2000
 TIMEOUT = ("--timeout-ms", "20000")
@@ -27,13 +27,13 @@ def _kafka() -> None:
 
 def run(program: str, *arguments: str, stdin: str = "") -> Ran:
     """Run one of Kafka's programs, which must end well."""
-    done = run_tool(program, *arguments, stdin=stdin)
+    done = run_in_one_jvm(program, *arguments, stdin=stdin)
     assert done.code == 0, done.stdout + done.stderr
     return done
 
 
 def topics(address: str, *arguments: str) -> Ran:
-    return run_tool(TOPICS, "--bootstrap-server", address, *arguments)
+    return run_in_one_jvm(TOPICS, "--bootstrap-server", address, *arguments)
 
 
 def produce(address: str, topic: str, lines: Iterable[str], *options: str) -> None:
@@ -121,7 +121,7 @@ def test_the_load_generator_runs_and_offsets_are_printed(served: ServedBroker, t
 
 def test_a_consumer_of_an_unknown_topic_gets_nothing_and_does_not_create_it(served: ServedBroker, topic: str):
     options = ("--partition", "0", "--offset", "earliest", "--timeout-ms", "500")
-    done = run_tool(
+    done = run_in_one_jvm(
         CONSOLE_CONSUMER,
         *("--bootstrap-server", served.address, "--topic", topic),
         *("--command-property", "allow.auto.create.topics=false"),

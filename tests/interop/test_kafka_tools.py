@@ -6,7 +6,6 @@ import pytest
 
 from tests.interop.clients import ServedBroker
 from tests.support.kafka import (
-    CONFIGS,
     CONSOLE_CONSUMER,
     CONSUMER_GROUPS,
     PRODUCER_PERFORMANCE,
@@ -95,33 +94,6 @@ def test_kafka_consumer_groups_lists_resets_and_deletes(served: ServedBroker, to
     assert "Successful" in run(CONSUMER_GROUPS, served.address, "--delete-offsets", "--topic", topic, *group).stdout
     assert "successful" in run(CONSUMER_GROUPS, served.address, "--delete", *group).stdout
     assert topic not in run(CONSUMER_GROUPS, served.address, "--list").stdout.split()
-
-
-@pytest.mark.timeout(120)
-def test_kafka_configs_changes_a_topic_and_the_broker_at_run_time(served: ServedBroker, topic: str):
-    run(TOPICS, served.address, "--create", "--topic", topic)
-    of_topic, of_broker = ("--entity-type", "topics", "--entity-name", topic), ("--entity-type", "brokers")
-
-    run(
-        CONFIGS,
-        served.address,
-        "--alter",
-        *of_topic,
-        "--add-config",
-        "retention.ms=60000,cleanup.policy=[compact,delete]",
-    )
-    described = run(CONFIGS, served.address, "--describe", *of_topic).stdout
-    assert "retention.ms=60000" in described
-    assert "cleanup.policy=compact,delete" in described
-
-    run(CONFIGS, served.address, "--alter", *of_broker, "--entity-default", "--add-config", "log.retention.ms=7200000")
-    try:
-        default = run(CONFIGS, served.address, "--describe", *of_broker, "--entity-default").stdout
-        assert "log.retention.ms=7200000" in default
-    finally:
-        run(CONFIGS, served.address, "--alter", *of_broker, "--entity-default", "--delete-config", "log.retention.ms")
-    run(CONFIGS, served.address, "--alter", *of_topic, "--delete-config", "retention.ms,cleanup.policy")
-    assert "retention.ms=" not in run(CONFIGS, served.address, "--describe", *of_topic).stdout
 
 
 @pytest.mark.timeout(120)

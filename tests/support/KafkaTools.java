@@ -74,6 +74,7 @@ public final class KafkaTools {
     private static void end(int code) {
         if (exitCode == null) {
             exitCode = code;
+            HOOKS.forEach(Runnable::run);
             silence();
         }
         throw new ExitError();
