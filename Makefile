@@ -52,7 +52,7 @@ interop-kafka: $(VENV)/.dev  ## fetch Apache Kafka's jars for the tests that com
 	@$(BIN)/python -m tests.support.kafka_archive
 
 soak: $(VENV)/.dev  ## the long tests: crash loops and large logs
-	@$(BIN)/python -m pytest -q -m soak --timeout 3600
+	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -m soak --timeout 3600
 
 # An environment of its own: atheris comes with a compiler's run-time library, for some versions of Python only.
 .venv-fuzz/.fuzz: pyproject.toml

@@ -15,7 +15,7 @@ import pytest
 from gomq.cli.main import main
 from gomq.net.address import parse_address
 from tests.support.brokers import GOMQ, broker_process
-from tests.support.rights import let_all_reach
+from tests.support.rights import folder_for_all
 
 
 def ask(*arguments: str, broker: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -43,9 +43,7 @@ def test_messages_survive_a_clean_stop(data: Path, loop: tuple[str, ...], flush:
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_cleanly_and_soon_though_clients_wait(
-    data: Path, backend: str, number: signal.Signals
-):
+def test_a_signal_stops_it_cleanly_and_soon_though_clients_wait(data: Path, backend: str, number: signal.Signals):
     with broker_process(data, "--backend", backend) as broker:
         assert main(["topic", "create", "orders", "-b", broker.address]) == 0
         waiting = subprocess.Popen(
@@ -126,21 +124,22 @@ def test_a_data_directory_without_a_parent_is_one_line(data: Path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights for a test")
-def test_a_data_directory_that_cannot_be_written_is_one_line(data: Path):
-    data.mkdir(mode=0o555)
-    let_all_reach(data)
-    script = (
-        "import os, sys, concurrent.futures.thread, anyio._backends._asyncio, gomq.cli.serve;"
-        "from gomq.cli.main import main;"
-        "os.setuid(65534);"  # from here on it may not be able to import
-        f"sys.exit(main(['serve', '--listen', '127.0.0.1:0', '--data', {str(data)!r}]))"
-    )
+def test_a_data_directory_that_cannot_be_written_is_one_line():
+    with folder_for_all() as folder:
+        data = folder / "data"
+        data.mkdir(mode=0o555)
+        script = (
+            "import os, sys, concurrent.futures.thread, anyio._backends._asyncio, gomq.cli.serve;"
+            "from gomq.cli.main import main;"
+            "os.setuid(65534);"  # from here on it may not be able to import
+            f"sys.exit(main(['serve', '--listen', '127.0.0.1:0', '--data', {str(data)!r}]))"
+        )
 
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20, check=False)
+        ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20, check=False)
 
-    assert ran.returncode == 1
-    assert ran.stderr.decode() == f"gomq: data directory {data}: it is not writable\n"
-    assert list(data.iterdir()) == []
+        assert ran.returncode == 1
+        assert ran.stderr.decode() == f"gomq: data directory {data}: it is not writable\n"
+        assert list(data.iterdir()) == []
 
 
 def test_it_says_where_clients_find_each_listener(data: Path, capfdbinary: pytest.CaptureFixture[bytes]):

@@ -15,7 +15,7 @@ from gomq_storage.files import OsFile, OsFiles
 from gomq_storage.layout import TopicPartition
 from tests.support.log_batches import numbered, values_in, values_of
 from tests.support.memory_files import MemoryFiles
-from tests.support.rights import as_nobody, let_all_reach
+from tests.support.rights import as_nobody, folder_for_all
 
 ORDERS = TopicPartition("orders", 0)
 TOPIC_ID = uuid.UUID("01020304-0506-0708-090a-0b0c0d0e0f10")
@@ -129,26 +129,26 @@ def test_what_cannot_be_a_data_directory_is_refused_with_its_path(tmp_path: Path
 
 
 @pytest.mark.parametrize("mode", [0o555, 0o333, 0o000], ids=oct)
-def test_a_directory_without_permission_is_refused(tmp_path: Path, mode: int):
-    let_all_reach(tmp_path / "data")
-    path = tmp_path / "data"
-    path.mkdir()
-    path.chmod(mode)
-    with as_nobody(), pytest.raises(DirectoryUnusableError, match="data: "):
-        LogDirectory.open(path)
-    path.chmod(0o755)
+def test_a_directory_without_permission_is_refused(mode: int):
+    with folder_for_all() as folder:
+        path = folder / "data"
+        path.mkdir()
+        path.chmod(mode)
+        with as_nobody(), pytest.raises(DirectoryUnusableError, match="data: "):
+            LogDirectory.open(path)
+        path.chmod(0o755)
 
 
-def test_a_directory_that_became_read_only_is_refused_though_its_lock_could_be_taken(tmp_path: Path):
-    path = tmp_path / "data"
-    LogDirectory.open(path).close()
-    let_all_reach(path)
-    for file in path.iterdir():
-        file.chmod(0o666)
-    path.chmod(0o555)
-    with as_nobody(), pytest.raises(DirectoryUnusableError, match="data: it is not writable"):
-        LogDirectory.open(path)
-    path.chmod(0o755)
+def test_a_directory_that_became_read_only_is_refused_though_its_lock_could_be_taken():
+    with folder_for_all() as folder:
+        path = folder / "data"
+        LogDirectory.open(path).close()
+        for file in path.iterdir():
+            file.chmod(0o666)
+        path.chmod(0o555)
+        with as_nobody(), pytest.raises(DirectoryUnusableError, match="data: it is not writable"):
+            LogDirectory.open(path)
+        path.chmod(0o755)
 
 
 def test_a_data_directory_may_be_a_link_to_one(tmp_path: Path):

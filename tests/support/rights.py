@@ -9,12 +9,12 @@ from pathlib import Path
 NOBODY = 65534
 
 
-def let_all_reach(path: Path) -> None:
-    """Let every user get to what is below the temporary folder: pytest makes some of its folders for one user only."""
-    top = Path(tempfile.gettempdir()).resolve()
-    for parent in path.resolve().parents:
-        if parent.is_relative_to(top) and parent != top:
-            parent.chmod(0o755)
+@contextmanager
+def folder_for_all() -> Iterator[Path]:
+    """Make a folder that every user can get to; pytest's own are for one user only."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 @contextmanager
