@@ -181,14 +181,17 @@ class SegmentedLog:
         """Whether offsets may be missing between batches, because the log is or was compacted."""
         return self.config.is_compacted or self._may_have_gaps
 
-    def detach_below_start(self) -> tuple[Segment, ...]:
+    def detach_below(self, saved_start: int) -> tuple[Segment, ...]:
         """Take the sealed segments that lie wholly before the log's start out of the log; the caller removes them.
 
-        The log's start must have been saved: it is what tells, after a crash, that they do not belong.
+        Args:
+            saved_start: the log's start as it was last saved. It is what tells, after a crash, that they do not belong;
+                the start may have moved on since, or back.
         """
         with self._changing:
             segments = self._segments
-            count = max(bisect_right(segments, self._log_start, key=base_offset_of) - 1, 0)
+            log_start = min(saved_start, self._log_start)
+            count = max(bisect_right(segments, log_start, key=base_offset_of) - 1, 0)
             self._segments = segments[count:]
             return segments[:count]
 

@@ -57,6 +57,7 @@ def replace(files: Files, directory: Path, new: Segment, old: Sequence[Segment])
     Interrupted before 1 is complete, the log is the old one or the new one; after that it is the new one, which
     ``finish_swaps`` completes. One segment must be in its place before the next one's turn comes. The files of
     ``old`` may be read on; the caller removes them when nobody does, or ``finish_swaps`` does at the next opening.
+    Their names are on the device; that of the segment behind them need not be: nothing in it was promised then.
 
     Args:
         files: the file system.
@@ -71,7 +72,6 @@ def replace(files: Files, directory: Path, new: Segment, old: Sequence[Segment])
     """
     _check_covers(new, old)
     try:
-        files.sync_directory(directory)  # or the power may take the name of the segment behind them, and leave the swap
         new.rename(SWAP_SUFFIX)
         files.sync_directory(directory)
         for segment in old:

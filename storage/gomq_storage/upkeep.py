@@ -74,19 +74,19 @@ class Upkeep:
             OSError: the logs' new starts could not be written down; nothing was removed.
         """
         results: list[Removed | Failed] = []
-        waiting: list[Log] = []
+        waiting: list[tuple[Log, int]] = []
         for log in logs:
             if log.is_closed or log.maintaining.locked():
                 continue  # it is being compacted, or deleted
             try:
                 if self._let_expire(log, now_ms):
-                    waiting.append(log)
+                    waiting.append((log, log.notes.checkpoint.log_start))
             except (OSError, StorageError) as error:
                 results.append(Failed(log.directory, error))
         self._checkpoints.save_log_starts()
-        for log in waiting:
+        for log, saved_start in waiting:
             try:
-                if (removed := self._detach(log)) is not None:
+                if (removed := self._detach(log, saved_start)) is not None:
                     results.append(removed)
             except OSError as error:
                 results.append(Failed(log.directory, error))
@@ -142,11 +142,11 @@ class Upkeep:
         log.advance_start(found.new_log_start)
         return len(log.segments) > 1 and log.segments[1].base_offset <= log.log_start
 
-    def _detach(self, log: Log) -> Removed | None:
+    def _detach(self, log: Log, saved_start: int) -> Removed | None:
         if not log.maintaining.acquire(blocking=False):
             return None  # a compaction has begun; the next time will do
         try:
-            segments = log.detach_below_start()
+            segments = log.detach_below(saved_start)
             for segment in segments:
                 segment.rename(REMOVED_SUFFIX)
             self.doom(log, segments)

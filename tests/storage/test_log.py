@@ -246,6 +246,19 @@ def test_the_first_record_at_or_after_a_time_is_found_across_segments(
     assert log.largest_timestamp() == (max(flat), flat.index(max(flat)))
 
 
+def test_only_segments_that_follow_each_other_in_the_log_are_replaced():
+    _, log = filled(14)
+    before = log.segments
+    first, _, third, active = before
+
+    for old in ((first, third), (third, first), (active, first)):
+        with pytest.raises(ValueError, match="no run of the log's"):
+            log.replace_segments(old, [first])
+
+    assert log.segments == before
+    assert not log.may_have_gaps
+
+
 def test_a_roll_on_request_begins_a_segment_unless_the_last_is_empty():
     files, log = filled(1)
 

@@ -1,6 +1,7 @@
 """What a log promises when it is flushed, and what is left of it when the disk fails."""
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from gomq_storage.checkpoint import Checkpoints
 from gomq_storage.errors import DamagedLogError, LogOfflineError
 from gomq_storage.log_notes import ALONE
 from gomq_storage.log_values import LogPosition
+from gomq_storage.recovery import RecoveryReport
+from gomq_storage.upkeep import Removed, Upkeep
 from tests.support.log_batches import NOW, batch_of, numbered, records_in, values_in, values_of
 from tests.support.memory_files import MemoryFiles
-from tests.support.small_log import SIZE, filled, log_files, opened
+from tests.support.small_log import SIZE, SMALL, filled, log_files, opened
 
 
 def test_what_was_appended_is_not_synced_until_it_is_flushed():
@@ -156,6 +159,36 @@ def test_deleted_records_do_not_come_back_and_what_was_not_yet_synced_can_be_del
     for seed in range(20):
         again = opened(files.crash(seed))
         assert (again.log_start, again.log_end >= 8) == (8, True)
+
+
+def test_no_power_cut_leaves_a_hole_where_retention_let_segments_go():
+    """Each of their files may be there again, or not: only the log's start, written down before, tells that all go."""
+    files, log = filled(18, replace(SMALL, retention_bytes=5 * SIZE))
+    log.checkpoint()
+    log.notes.checkpoints.save_recovery_points()
+
+    (removed,) = Upkeep(log.notes.checkpoints).enforce_retention([log], now_ms=NOW)
+
+    assert isinstance(removed, Removed)
+    assert (removed.segments, removed.log_start) == (3, 36)
+    for seed in range(20):
+        again = opened(files.crash(seed))
+        assert again.log_start == 36
+        assert values_in(again) == values_of(*map(numbered, range(12, 18)))
+
+
+@pytest.mark.parametrize("suffix", [".index", ".timeindex"])
+def test_indexes_of_what_is_in_front_of_a_checkpoint_need_not_be_made_anew_after_a_power_cut(suffix: str):
+    files, log = filled(7)
+    log.checkpoint()
+    log.notes.checkpoints.save_recovery_points()
+    before = {name: content for name, content in files.snapshot(files.root).items() if name.endswith(suffix)}
+    assert all(before.values())
+
+    for seed in range(20):
+        again = files.crash(seed)
+        assert {name: again.content(files.root / name) for name in before} == before
+        assert opened(again).recovery == RecoveryReport()
 
 
 def test_what_was_known_of_producers_behind_a_cut_is_gone_for_good():

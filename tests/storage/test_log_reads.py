@@ -7,7 +7,7 @@ import pytest
 from gomq_storage.errors import DamagedLogError, WouldWaitError
 from gomq_storage.log import Log
 from tests.support.log_batches import numbered
-from tests.support.small_log import SIZE, SMALL, filled
+from tests.support.small_log import SIZE, SMALL, filled, opened
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,22 @@ def test_a_segment_that_is_known_to_be_damaged_keeps_nobody_waiting(reopened: Lo
     with pytest.raises(DamagedLogError):
         reopened.read(0, max_bytes=SIZE, may_wait=False)
     reopened.abandon()
+
+
+def test_a_segment_that_is_known_to_be_damaged_is_not_scanned_again_for_every_fetch():
+    files, log = filled(10)
+    log.close()
+    name = log.segments[0].path
+    files.put(name, files.content(name)[: SIZE + 5].ljust(4 * SIZE, b"\xff"))
+    log = opened(files)
+    with pytest.raises(DamagedLogError) as first:
+        log.read(0, max_bytes=SIZE)
+    before = files.calls
+
+    for may_wait in (True, False):
+        with pytest.raises(DamagedLogError) as again:
+            log.read(0, max_bytes=SIZE, may_wait=may_wait)
+        assert str(again.value) == str(first.value)
+
+    assert files.calls == before
+    log.abandon()

@@ -14,9 +14,10 @@ from gomq_storage.errors import DamagedLogError, LogOfflineError
 from gomq_storage.layout import TopicPartition, segment_file_name
 from gomq_storage.log import Log
 from gomq_storage.record import NewRecord, encode_batch
-from gomq_storage.upkeep import Upkeep
-from tests.support.log_batches import NOW, batch_of, records_in
+from gomq_storage.upkeep import Removed, Upkeep
+from tests.support.log_batches import NOW, batch_of, numbered, records_in, values_in, values_of
 from tests.support.memory_files import MemoryFiles
+from tests.support.small_log import filled, opened as opened_small
 
 COMPACTED = LogConfig(
     cleanup_policy=CleanupPolicy.COMPACT, segment_bytes=600, min_cleanable_dirty_ratio=0, delete_retention_ms=0
@@ -58,6 +59,29 @@ def test_what_is_appended_while_retention_looks_at_the_log_stays():
 
     assert appended
     assert b"fresh" in [record.value for record in records_in(log)]
+
+
+def test_segments_go_only_as_far_as_the_logs_start_is_written_down():
+    """Else the power may take some of them and not those in front, and the log has a hole."""
+    files, log = filled(14)
+    log.checkpoint()
+    log.notes.checkpoints.save_recovery_points()
+    log.advance_start(15)
+
+    def delete_more_meanwhile(_: int, name: str, __: Path) -> None:
+        if name == "sync_directory":  # the starts are on the device; that of who deletes now is not yet
+            files.fail_when(None)
+            log.advance_start(36)
+
+    files.fail_when(delete_more_meanwhile)
+    (removed,) = Upkeep(log.notes.checkpoints).enforce_retention([log], now_ms=NOW)
+
+    assert isinstance(removed, Removed)
+    assert (removed.segments, log.log_start) == (1, 36)
+    for seed in range(20):
+        again = opened_small(files.crash(seed))
+        assert again.log_start == 15
+        assert values_in(again) == values_of(*map(numbered, range(5, 14)))
 
 
 def test_a_fetch_up_to_a_place_in_a_segment_that_was_compacted_since_ends_with_the_file():

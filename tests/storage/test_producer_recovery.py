@@ -156,3 +156,15 @@ def test_a_snapshot_is_left_for_each_segment_and_for_the_end():
 
     left = sorted(name for name in files.snapshot(files.root) if name.endswith(".snapshot"))
     assert left == [segment_file_name(offset, ".snapshot") for offset in (8, 16, 24)]
+
+
+def test_snapshots_of_what_the_log_does_not_reach_are_gone_for_good():
+    """One that the power brought back would be believed once the log has grown to its offset again."""
+    late = segment_file_name(2 * COUNT + 4, ".snapshot")
+    files = put(CLOSED | {late: CLOSED[NEWEST]})
+
+    log = opened(files)
+
+    assert log.recovery.removed_files == 1
+    for seed in range(20):
+        assert late not in files.crash(seed).snapshot(files.root)

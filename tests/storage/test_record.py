@@ -11,6 +11,7 @@ from gomq_storage.batch import ATTRIBUTES_POSITION, HEADER, HEADER_SIZE, check_b
 from gomq_storage.compression import Codec
 from gomq_storage.errors import CorruptBatchError, DecompressedTooLargeError, UnsupportedCodecError
 from gomq_storage.record import (
+    BatchRecords,
     NewRecord,
     Record,
     build_batch,
@@ -163,6 +164,7 @@ LIES: dict[str, bytes] = {
     "header count too many": record(0, 0, -1, 1, b"v", 2, 1, b"h", 1, b"x"),
     "header count too few": record(0, 0, -1, 1, b"v", 1, 1, b"h", 1, b"x", 1, b"h", 1, b"x"),
     "header name null": record(0, 0, -1, 1, b"v", 1, -1, 1, b"x"),
+    "header name null and nothing behind": record(0, 0, -1, 1, b"v", 1, -1),
     "header name huge": record(0, 0, -1, 1, b"v", 1, 2**31 - 1, b"h", 1, b"x"),
     "header name no text": record(0, 0, -1, 1, b"v", 1, 2, b"\xff\xfe", 1, b"x"),
     "header value huge": record(0, 0, -1, 1, b"v", 1, 1, b"h", 2**31 - 1, b"x"),
@@ -185,6 +187,15 @@ def test_a_record_that_lies_is_refused_among_good_ones(records: bytes, others: i
 
     with pytest.raises(CorruptBatchError):
         decoded(sealed(good + records, count=others + 1))
+
+
+def test_a_record_whose_last_header_reaches_beyond_the_batch_is_not_handed_out_before_the_next_one_is_missed():
+    content = record(0, 0, -1, 1, b"v", 1, 1, b"h", 10, b"short")
+    reaching = encode(len(content) - 1 + 5) + content[1:]
+    batch = sealed(reaching, count=2)
+
+    with pytest.raises(CorruptBatchError, match="header value of 10 bytes, 5 are left"):
+        BatchRecords(batch, check_batch(batch)).take(Record, (), 1)
 
 
 def test_every_cut_of_the_records_is_refused():

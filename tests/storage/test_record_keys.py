@@ -76,6 +76,11 @@ def test_a_record_that_is_not_what_it_says_is_refused(records: bytes):
         taken(of_bytes(records, 1), 10)
 
 
+def test_a_record_that_ends_with_its_key_is_refused_and_does_not_take_its_value_from_the_next_one():
+    with pytest.raises(CorruptBatchError, match="key ends at byte 6, the record at 6"):
+        taken(of_bytes(record(length=5)[:6] + record(delta=1), 2), 10)
+
+
 def test_records_whose_offsets_do_not_ascend_or_leave_the_batch_are_refused():
     with pytest.raises(CorruptBatchError, match="offset delta 0 behind 0"):
         taken(of_bytes(record() + record(), 2), 10)

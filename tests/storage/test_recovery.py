@@ -157,6 +157,20 @@ def test_a_length_that_lies_in_the_last_segment_is_damage_and_takes_no_memory(nu
     assert_refused_untouched(files, name, number * SIZE, reason="valid batch follows at byte")
 
 
+@pytest.mark.parametrize("more", [1, 100, 1 << 20])
+def test_a_last_batch_whose_length_reaches_beyond_the_file_is_cut_though_its_crc_holds(more: int):
+    """The CRC does not cover the length, and is that of what is there."""
+    name = segment(36)
+    content = bytearray(SOUND[name])
+    struct.pack_into(">i", content, 2 * SIZE + 8, SIZE - 12 + more)
+    files = holding(**{name: bytes(content)})
+    log = opened(files)
+
+    assert log.recovery == RecoveryReport(truncated_bytes=SIZE)
+    assert values_in(log) == values_of(*BATCHES[:-1])
+    assert files.content(files.root / f"{name}.torn-{2 * SIZE}") == content[2 * SIZE :]
+
+
 def test_a_length_that_lies_of_much_that_is_there_takes_no_memory(tmp_path: Path):
     log = Log.open(tmp_path)
     for _ in range(40):

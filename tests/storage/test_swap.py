@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support.memory_files import MemoryFiles
 CONFIG = LogConfig(index_interval_bytes=100)
 BASES = (10, 16, 22, 28)
 """Segments of two batches of three records; the last one is active."""
+FIRST = "00000000000000000010.log"
 
 
 def write_segment(files: MemoryFiles, base_offset: int, numbers: range, *, extra_suffix: str = "") -> Segment:
@@ -143,6 +145,37 @@ def test_once_it_is_done_no_power_cut_brings_the_old_segments_back():
         after = files.crash(seed)
         finish_swaps(after, after.root)
         assert_settled(after, NEW)
+
+
+def replaced_again(after: int | None = None) -> MemoryFiles:
+    """Replace segments, and at once what they were replaced by; from that call of the second time on all fail."""
+    files, old, cleaned = prepared()
+    replace(files, files.root, cleaned, old[:3])
+    for segment in old[:3]:
+        segment.remove(files)
+    newer = write_segment(files, 10, range(5, 6), extra_suffix=CLEANED_SUFFIX)
+    if after is not None:
+        files.fail_call(files.calls + after, forever=True)
+    with suppress(OSError, LogOfflineError):
+        replace(files, files.root, newer, [cleaned])
+    files.fail_when(None)
+    return files
+
+
+def test_the_power_may_go_while_a_segment_that_has_just_been_put_in_place_is_replaced_itself():
+    wanted = replaced_again()
+    finish_swaps(wanted, wanted.root)
+    newer = wanted.snapshot(wanted.root)
+    made = {NEW[FIRST]: indexes_of_new(), newer[FIRST]: newer}
+    for call in range(calls_of_replace()):
+        for seed in range(30):
+            files = replaced_again(call).crash(seed)
+            finish_swaps(files, files.root)
+            after = files.snapshot(files.root)
+            logs = logs_of(files)
+            assert logs in (NEW, NEW | {FIRST: newer[FIRST]})
+            indexes = {name: content for name, content in after.items() if name not in logs}
+            assert indexes.items() <= made[logs[FIRST]].items()
 
 
 @pytest.mark.parametrize("power", [False, True])
