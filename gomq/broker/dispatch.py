@@ -40,7 +40,7 @@ from gomq.broker.handlers import (
     push_telemetry,
     sync_group,
 )
-from gomq.broker.large_messages import FEW_ELEMENTS, decode_large_request, encode_large_response, is_large
+from gomq.broker.large_messages import FEW_ELEMENTS, decode_large_request, error_codes_of, lay_out
 from gomq.errors import ProtocolError
 from gomq.net.address import Address
 from gomq.net.session import Answer
@@ -108,9 +108,7 @@ async def dispatch(state: State, reached_at: Address, client_host: str, head: Re
     request = Request(api, head.version, head.correlation_id, body, reached_at, read_client_id(frame), client_host)
     result = await _HANDLERS[api](state, request)
     if state.metrics is not None and isinstance(result, Mapping):
-        state.metrics.answered(api, result)
+        state.metrics.failed(api, await error_codes_of(result))
     if not isinstance(result, Mapping):
         return result
-    if is_large(result):
-        return [await encode_large_response(api, head.version, head.correlation_id, result)]
-    return [encode_response(api, head.version, head.correlation_id, result)]
+    return [await lay_out(api, head.version, head.correlation_id, result)]

@@ -2,7 +2,9 @@
 
 Kafka: ``ReplicaManager.readFromLog``, ``Partition.fetchRecords`` and ``DelayedFetch``. The partitions are looked at in
 their order until ``max_bytes`` are found; the first batch found is taken whole however small the limits are (KIP-74),
-and of a later partition whose first batch does not fit nothing is.
+and of a later partition whose first batch does not fit nothing is. Nor is there anything of the partitions behind the
+``MAX_FILES`` first that had something: each takes a descriptor until its records are sent, and a client that does not
+read must not have them all. Within a session the others come first the next time. Kafka has no such bound.
 
 Nothing here waits, unless told that it may.
 """
@@ -25,6 +27,8 @@ from gomq_storage.log_values import LogPosition, LogSlice
 
 CONSUMER: Final = -1
 """Stands for the id of a replica where a request is a consumer's."""
+MAX_FILES: Final = 64
+"""Partitions of which one answer holds records."""
 
 
 Target: TypeAlias = tuple[Wanted, Partition]
@@ -76,11 +80,12 @@ def look(targets: Iterable[Target], terms: Terms, *, may_wait: bool = False) -> 
         WouldWaitError: it takes that long, and may not.
     """
     found: list[Found] = []
-    left, is_first = terms.max_bytes, True
+    left, is_first, files_left = terms.max_bytes, True, MAX_FILES
     for target in targets:
         one = _look_at(target, terms, min(target[0].max_bytes, left), is_first=is_first, may_wait=may_wait)
         if one.records is not None:
-            left = max(left - one.records.size, 0)
+            files_left -= 1
+            left = max(left - one.records.size, 0) if files_left else 0
             is_first = False
         found.append(one)
     return found

@@ -4,12 +4,13 @@ Each element takes some 10 us to read and some 20 us to write: on the event loop
 waits. A trip to a thread takes 100 us, so small ones stay where they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from anyio import to_thread
 
+from gomq.broker.monitoring.metrics import error_codes
 from gomq.protocol.api import Api
 from gomq.protocol.requests import decode_request
 from gomq.protocol.responses import encode_response
@@ -28,9 +29,16 @@ def is_large(values: Mapping[str, Any]) -> bool:
     return _few_left(values, FEW_ELEMENTS) < 0
 
 
-async def encode_large_response(api: Api, version: int, correlation_id: int, values: Mapping[str, Any]) -> bytes:
-    """Lay out a response as ``encode_response`` does."""
-    return await to_thread.run_sync(partial(encode_response, api, version, correlation_id, values))
+async def lay_out(api: Api, version: int, correlation_id: int, values: Mapping[str, Any]) -> bytes:
+    """Lay out a response as ``encode_response`` does, a large one in a worker thread."""
+    if is_large(values):
+        return await to_thread.run_sync(partial(encode_response, api, version, correlation_id, values))
+    return encode_response(api, version, correlation_id, values)
+
+
+async def error_codes_of(values: Mapping[str, Any]) -> Sequence[int]:
+    """Find the error codes in a response's values, in those of a large one in a worker thread."""
+    return await to_thread.run_sync(error_codes, values) if is_large(values) else error_codes(values)
 
 
 def _few_left(values: Mapping[str, Any], left: int) -> int:

@@ -8,8 +8,10 @@ import pytest
 
 import gomq
 from gomq.protocol.api import Api
+from tests.broker.conftest import Disk
 from tests.support.topics import create
-from tests.support.wire import Wire, connect
+from tests.support.waiting import until
+from tests.support.wire import Wire, batch, connect, produce_values
 
 UNKNOWN, EXISTS, INVALID, UNKNOWN_ID = 3, 36, 42, 100
 
@@ -57,6 +59,26 @@ async def test_what_cannot_be_found_is_told_apart(wire: Wire):
         ("orders", topic_id, INVALID),
     }
     assert len(found) == 5
+
+
+async def test_a_topic_that_goes_before_it_is_synced_keeps_no_other_from_being_so(
+    broker: gomq.Broker, wire: Wire, disk: Disk
+):
+    await create(wire, "gone")
+    await create(wire, "orders")
+    assert broker._state is not None
+    partition = broker._state.topics.partition("gone", 0)
+    assert partition is not None
+    disk.hold("orders-0")
+    await wire.send(Api.PRODUCE, 9, produce_values({"orders": {0: batch(b"1")}}))
+    await until(disk.started.is_set)
+    await wire.send(Api.PRODUCE, 9, produce_values({"gone": {0: batch(b"2")}, "orders": {0: batch(b"3")}}))
+    await until(lambda: partition.bytes_in)
+    partition.delete()
+    disk.release()
+    await wire.receive_frame()
+    found = (await wire.receive(Api.PRODUCE, 9)).responses
+    assert {topic.name: topic.partition_responses[0].error_code for topic in found} == {"gone": UNKNOWN, "orders": 0}
 
 
 async def test_one_of_many_creators_of_a_name_wins_and_one_of_many_who_delete_it(broker: gomq.Broker, wire: Wire):

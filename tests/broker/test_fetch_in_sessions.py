@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import gomq
+from gomq.broker import fetch_reading
 from gomq.protocol.api import Api
 from tests.support.fetching import SessionClient, base_offsets, entries, indexes, parked
 from tests.support.running import running
@@ -116,6 +117,19 @@ async def test_partitions_that_gave_records_go_to_the_end(wire: Wire):
     client = await begun(wire)
     turns = [indexes(await client.fetch(max_bytes=len(one), partition_max_bytes=len(one))) for _ in range(6)]
     assert turns == [[0], [1], [2], [3], [0], [1]]
+
+
+async def test_partitions_for_whose_files_there_was_no_room_come_first_the_next_time(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fetch_reading, "MAX_FILES", 3)
+    one = batch(b"x" * 1000)
+    for partition in range(PARTITIONS):
+        for _ in range(3):
+            await produce(wire, one, partition=partition)
+    client = await begun(wire)
+    turns = [indexes(await client.fetch(partition_max_bytes=len(one))) for _ in range(4)]
+    assert turns == [[0, 1, 2], [3, 0, 1], [2, 3, 0], [1, 2, 3]]
 
 
 @pytest.mark.parametrize("session_id", [123, -1, 2**31 - 1, -(2**31)])

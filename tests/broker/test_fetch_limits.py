@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 import gomq
+from gomq.broker import fetch_reading
 from gomq.protocol.api import Api
+from tests.support.brokers import broker_process
 from tests.support.fetching import base_offsets, entries, parked
 from tests.support.running import running
 from tests.support.waiting import until
@@ -51,6 +53,30 @@ async def test_a_partition_that_gives_nothing_leaves_the_room_to_the_next(wire: 
     await produce(wire, SMALL, partition=2)
     found = await fetch(wire, (0, 0), (1, 0), (2, 0), max_bytes=3 * len(SMALL))
     assert [len(entry.records) for entry in found] == [len(SMALL), 0, len(SMALL)]
+
+
+async def test_an_answer_holds_records_of_so_many_partitions_and_tells_of_the_others(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fetch_reading, "MAX_FILES", 2)
+    for partition in range(3):
+        await produce(wire, SMALL, partition=partition)
+    found = await fetch(wire, (0, 0), (1, 0), (2, 0), max_wait=LONG_MS, min_bytes=3 * len(SMALL))
+    assert [len(entry.records) for entry in found] == [len(SMALL), len(SMALL), 0]
+    assert [(entry.error_code, entry.high_watermark) for entry in found] == [(0, 1)] * 3
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_who_does_not_read_leaves_descriptors_to_others(data: Path):
+    partitions, raw = 150, batch(b"x" * 160_000)  # more than the kernel takes for who does not read
+    with broker_process(data, command=["bash", "-c", 'ulimit -n 110; exec "$@"', "bash"]) as process:
+        async with connect(process.address) as wire, connect(process.address) as dead:
+            await wire.ask(Api.CREATE_TOPICS, **create_values("orders", partitions=partitions))
+            await wire.ask(Api.PRODUCE, 9, **produce_values({"orders": dict.fromkeys(range(partitions), raw)}))
+            offsets = [(index, 0) for index in range(partitions)]
+            await dead.send(Api.FETCH, 11, fetch_values({"orders": offsets}, max_bytes=1 << 30))
+            assert await dead.has_answer(within=10)
+            assert [len(entry.records) for entry in await fetch(wire, (149, 0))] == [len(raw)]
 
 
 async def test_the_first_partition_that_has_something_gives_a_whole_batch_wherever_it_is(wire: Wire):

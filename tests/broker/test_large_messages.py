@@ -1,5 +1,6 @@
 """Requests and answers of thousands of elements: nobody else waits for them."""
 
+import threading
 import time
 from typing import Any
 
@@ -7,9 +8,16 @@ import anyio
 import pytest
 
 import gomq
+from gomq.broker import large_messages
+from gomq.broker.groups.members import JoinRequest, Protocol
+from gomq.broker.groups.waiting import Waiting
 from gomq.broker.large_messages import FEW_ELEMENTS, is_large
 from gomq.protocol.api import Api
+from gomq.protocol.responses import encode_response
 from gomq.protocol.shape import MAX_REQUEST_ELEMENTS
+from tests.support.membership import end_join, join, start_join
+from tests.support.offsets import commit_values
+from tests.support.waiting import until
 from tests.support.wire import Wire, connect, create_values, metadata_values, produce_values
 
 
@@ -77,3 +85,54 @@ async def test_a_request_for_very_many_partitions_lets_others_have_their_turn(br
     results = answer.responses[0].partition_responses
     assert len(results) == 20_000
     assert {result.error_code for result in results[1:]} == {3}
+
+
+@pytest.fixture
+def laid_out(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Api, bool]]:
+    """Every answer laid out by a schema, and whether that was on the event loop."""
+    answers: list[tuple[Api, bool]] = []
+
+    def noting(api: Api, version: int, correlation_id: int, values: Any) -> bytes:
+        answers.append((api, threading.current_thread() is threading.main_thread()))
+        return encode_response(api, version, correlation_id, values)
+
+    monkeypatch.setattr(large_messages, "encode_response", noting)
+    return answers
+
+
+@pytest.mark.parametrize("count", [1, FEW_ELEMENTS])
+async def test_a_commit_of_many_partitions_that_waits_for_the_disk_is_answered_by_a_worker_thread(
+    wire: Wire, laid_out: list[tuple[Api, bool]], count: int
+):
+    await wire.ask(Api.CREATE_TOPICS, **create_values("orders"))
+    values = commit_values("readers", {"orders": {0: 1}})
+    answer = await wire.ask(Api.OFFSET_COMMIT, 8, **{**values, "topics": values["topics"] * count})
+    assert len(answer.topics[0].partitions) == count
+    assert laid_out[-1] == (Api.OFFSET_COMMIT, count == 1)
+
+
+@pytest.mark.parametrize("count", [1, FEW_ELEMENTS])
+async def test_a_leader_that_waits_for_many_is_told_of_them_by_a_worker_thread(
+    broker: gomq.Broker, wire: Wire, laid_out: list[tuple[Api, bool]], count: int
+):
+    assert broker._state is not None
+    groups = broker._state.groups
+    leader = (await join(wire, "group", version=3)).member_id
+    await groups.join("group", a_member("first"), Waiting())
+    await join(wire, "group", version=3, member_id=leader)
+    await start_join(wire, "group", version=3, member_id=leader, protocols={"range": b"others"})
+    await until(lambda: groups.group("group").roster.joining_count == 1)  # type: ignore[union-attr]
+    for number in range(count):
+        await groups.join("group", a_member(f"member-{number}"), Waiting())
+    await groups.join("group", a_member("", member_id="first"), Waiting())
+    answer = await end_join(wire, version=3)
+    assert len(answer.members) == count + 2
+    assert laid_out[-1] == (Api.JOIN_GROUP, count == 1)
+
+
+def a_member(name: str, *, member_id: str = "") -> JoinRequest:
+    return JoinRequest(
+        ticket=Waiting(), member_id=member_id, new_member_id=name, instance_id=None, client_id="client",
+        client_host="/127.0.0.1", session_timeout_ms=10_000, rebalance_timeout_ms=60_000, protocol_type="consumer",
+        protocols=(Protocol("range", b"topics"),), is_told_its_id=False, can_skip_assignment=False,
+    )  # fmt: skip

@@ -105,3 +105,15 @@ def test_every_request_is_served_in_the_end_and_the_limit_is_passed_by_one_at_mo
 
     anyio.run(run)
     assert (served, memory.taken_bytes, memory.waiting) == (len(requests), 0, 0)
+
+
+async def test_what_is_granted_to_who_has_just_gone_is_there_for_others():
+    memory = RequestMemory(10)
+    await memory.take(10, "a")
+    async with anyio.create_task_group() as group:
+        group.start_soon(memory.take, 10, "b")
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+        memory.give_back(10, "a")
+        assert (memory.taken_bytes, memory.waiting) == (10, 0)
+    assert memory.taken_bytes == 0

@@ -62,3 +62,23 @@ async def test_a_peer_that_never_reads_holds_no_more_than_its_own_answers(tmp_pa
         await anyio.wait_all_tasks_blocked()
         assert len(opened) <= 65
     assert {file_range.descriptor for file_range in opened} == {-1}
+
+
+async def test_a_file_that_waits_for_its_turn_is_closed_when_the_peer_leaves(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"x")
+    opened: list[FileRange] = []
+
+    async def never() -> Parts:
+        await anyio.sleep_forever()
+        return ()
+
+    async def handle(head: RequestHead, _: memoryview) -> Answer:
+        if head.correlation_id == 1:
+            return never
+        opened.append(FileRange(os.open(tmp_path / "file", os.O_RDONLY), 0, 1))
+        return opened
+
+    async with serving(handle) as peer:
+        await peer.send(request(PRODUCE, 1), request(PRODUCE, 2))
+        await until(lambda: opened)
+    assert opened[0].descriptor == -1

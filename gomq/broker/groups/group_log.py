@@ -106,6 +106,11 @@ class GroupLog:
         """Take note that a partition cannot be read: its groups are not served."""
         self._unread[partition] = ErrorCode.not_coordinator
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether there may be groups that are not known yet."""
+        return ErrorCode.coordinator_load_in_progress in self._unread.values()
+
     def refusal(self, group_id: str) -> ErrorCode:
         """Say why a group cannot be served now, if so."""
         partition = self._partition(group_id)

@@ -16,8 +16,8 @@ from gomq.broker.context import Request, Result, State
 from gomq.broker.groups.checks import MAX_CLIENT_ID, distinct
 from gomq.broker.groups.members import JoinAnswer, JoinRequest, Protocol
 from gomq.broker.groups.waiting import Waiting
+from gomq.broker.large_messages import lay_out
 from gomq.net.session import Parts
-from gomq.protocol.responses import encode_response
 
 _TOLD_ITS_ID_SINCE: Final = 4
 _CAN_SKIP_SINCE: Final = 9
@@ -38,7 +38,7 @@ async def _later(state: State, request: Request, waiting: Waiting) -> Parts:
         await waiting.wait()
     stopping = JoinAnswer(error=ErrorCode.not_coordinator, member_id=request.body.member_id)
     values = _values(request, cast("JoinAnswer", waiting.answer or stopping))
-    return [encode_response(request.api, request.version, request.correlation_id, values)]
+    return [await lay_out(request.api, request.version, request.correlation_id, values)]
 
 
 def _request(request: Request, waiting: Waiting) -> JoinRequest:

@@ -13,7 +13,7 @@ from kio.schema.errors import ErrorCode
 from gomq.broker.context import Request, Result, State
 from gomq.broker.groups.group_log import GroupLogError, Write
 from gomq.broker.groups.records import OffsetCommitValue
-from gomq.protocol.responses import encode_response
+from gomq.broker.large_messages import lay_out
 from gomq_storage.layout import TopicPartition
 
 DEFAULT_RETENTION: Final = -1
@@ -63,7 +63,7 @@ async def _respond_when_durable(state: State, request: Request, entries: list[_E
         await state.group_log.wait(write)
     except GroupLogError as error:
         entries = _failed(entries, error)
-    return [encode_response(request.api, request.version, request.correlation_id, _response(entries))]
+    return [await lay_out(request.api, request.version, request.correlation_id, _response(entries))]
 
 
 def _partitions(request: Request) -> list[tuple[_Topic, Any]]:

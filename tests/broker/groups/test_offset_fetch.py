@@ -82,7 +82,8 @@ async def test_several_groups_are_told_at_once(wire: Wire, orders: UUID):
         ]
 
 
-async def test_all_of_a_group_is_told_once_however_often_it_is_asked_for(wire: Wire, orders: UUID):
+@pytest.mark.usefixtures("orders")
+async def test_all_of_a_group_is_told_once_however_often_it_is_asked_for(wire: Wire):
     groups = fetch_offsets_values("readers", None)["groups"] * 1000
     answer = await wire.ask(Api.OFFSET_FETCH, 9, groups=groups, require_stable=False)
     assert [offsets_of(group) for group in answer.groups] == [[[(0, 3), (2, 7)]]]

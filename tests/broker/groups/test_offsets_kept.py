@@ -15,8 +15,9 @@ from gomq.broker.groups.topic import OFFSETS_TOPIC, partition_of
 from gomq.protocol.api import Api
 from gomq_storage.layout import segment_file_name
 from gomq_storage.log import Log
+from tests.broker.conftest import Disk
 from tests.support.brokers import broker_process
-from tests.support.offsets import NO_OFFSET, Committed, Topic, commit, committed, fetch_offsets_values
+from tests.support.offsets import NO_OFFSET, Committed, Topic, commit, commit_values, committed, fetch_offsets_values
 from tests.support.running import now_ms, read_records, running
 from tests.support.topics import create, produce
 from tests.support.waiting import until
@@ -141,6 +142,21 @@ async def test_expired_offsets_and_then_their_group_are_gone_for_good(data: Path
         assert await committed(wire, "readers") == {}
 
 
+async def test_an_offset_does_not_expire_while_a_later_one_is_on_its_way(broker: gomq.Broker, wire: Wire, disk: Disk):
+    assert broker._state is not None
+    offsets = broker._state.offsets
+    await create(wire, "orders")
+    await commit(wire, "readers", {"orders": {0: 3}})
+    disk.hold()
+    await wire.send(Api.OFFSET_COMMIT, 9, commit_values("readers", {"orders": {0: 4}}))
+    await until(disk.started.is_set)
+    with anyio.move_on_after(0.1):
+        await offsets.expire(now_ms=now_ms() + 1_000_000_000)
+    disk.release()
+    await wire.receive(Api.OFFSET_COMMIT, 9)
+    assert await committed(wire, "readers") == {"orders": {0: Committed(4)}}
+
+
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "stopped"])
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_damage_keeps_the_groups_of_its_partition_out_and_no_others(
@@ -184,12 +200,20 @@ async def test_until_its_partition_is_read_a_group_is_told_to_come_again(data: P
         assert await coordinator_code(wire, "readers") == 0
         assert await fetch_code(wire, "readers") == LOADING
         assert await commit(wire, "readers", {"orders": {0: 9}}) == {"orders": {0: LOADING}}
+        assert await listed(wire) == (LOADING, [])
         assert await produce(wire, "orders", b"x") == 0
         gate.set()
         with anyio.fail_after(10):
             while await fetch_code(wire, "readers") == LOADING:
                 await anyio.lowlevel.checkpoint()
         assert await committed(wire, "readers") == {"orders": {0: Committed(3)}}
+        assert await listed(wire) == (0, ["readers"])
+
+
+async def listed(wire: Wire) -> tuple[int, list[str]]:
+    """What ListGroups answers: an error code, and the groups' ids."""
+    answer = await wire.ask(Api.LIST_GROUPS, 5, states_filter=(), types_filter=())
+    return int(answer.error_code), [group.group_id for group in answer.groups]
 
 
 async def test_a_broker_that_is_still_reading_its_groups_stops_at_once(data: Path, monkeypatch: pytest.MonkeyPatch):

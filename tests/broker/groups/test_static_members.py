@@ -179,3 +179,15 @@ def test_absent_static_members_that_grant_no_time_to_join_do_not_keep_the_broker
         driven.end_next_timer()
     assert driven.now_ms >= SESSION_MS  # and not the same moment again and again
     assert driven.group.state is GroupState.EMPTY
+
+
+def test_a_session_that_ends_while_the_new_id_is_written_down_begins_anew(driven: DrivenGroup, ids: list[str]):
+    back = driven.join(instance="two", version=9)
+    for _ in range(2):
+        driven.pass_ms(SESSION_MS // 2)
+        driven.heartbeat(ids[0], instance="one")
+    driven.store()
+    driven.pass_ms(SESSION_MS - 1)
+    assert driven.joined(back).member_id in driven.member_ids()
+    driven.pass_ms(1)
+    assert driven.joined(back).member_id not in driven.member_ids()
