@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gomq.protocol.api import SERVED, UNLISTED
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -27,3 +29,12 @@ def test_its_python_example_runs(readme: str, printed: str, tmp_path: Path):
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout == printed
+
+
+def test_the_apis_it_lists_are_those_that_clients_are_told_of():
+    (listed,) = re.findall(
+        r"^Served, in every version .*?: (.*?)\.$", (REPOSITORY / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+
+    names = {"".join(map(str.capitalize, api.name.split("_"))) for api in SERVED if api not in UNLISTED}
+    assert set(re.split(r",\s", listed)) == names

@@ -99,7 +99,7 @@ BROKER_SETTINGS: Final = (
         name="node.id",
         field="node_id",
         kind=integer(0, MAX_INT, word="ID"),
-        documentation="The broker's id; a data directory keeps the one it was made with.",
+        documentation="The broker's id; a data directory belongs to the one it was made with, and to no other.",
     ),
     Setting(
         name="max_partitions_per_topic",

@@ -69,6 +69,7 @@ class Catalogue:
     def __init__(self) -> None:
         self._by_name: dict[str, Topic] = {}
         self._by_id: dict[uuid.UUID, Topic] = {}
+        self._by_metric: dict[str, str] = {}  # names, by how metrics have them
 
     def __iter__(self) -> Iterator[Topic]:
         return iter(tuple(self._by_name.values()))
@@ -107,7 +108,7 @@ class Catalogue:
             raise InvalidTopicError(problem)
         if name in self._by_name:
             raise TopicAlreadyExistsError(f"topic {name!r} already exists")
-        if (other := self._collision(name)) is not None:
+        if (other := self._by_metric.get(_in_metrics(name))) is not None:
             raise InvalidTopicError(
                 f"topic {name!r} collides with {other!r}: '.' and '_' are not told apart in metrics"
             )
@@ -115,10 +116,13 @@ class Catalogue:
     def _add(self, topic: Topic) -> None:
         self._by_name[topic.name] = topic
         self._by_id[topic.id] = topic
+        self._by_metric[_in_metrics(topic.name)] = topic.name
 
     def _remove(self, topic: Topic) -> None:
         del self._by_name[topic.name], self._by_id[topic.id]
+        self._by_metric.pop(_in_metrics(topic.name), None)
 
-    def _collision(self, name: str) -> str | None:
-        flat = name.replace(".", "_")
-        return next((other for other in self._by_name if other.replace(".", "_") == flat), None)
+
+def _in_metrics(name: str) -> str:
+    """Write a name as Kafka's metrics do: ``Topic.unifyCollisionChars``."""
+    return name.replace(".", "_")

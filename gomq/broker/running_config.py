@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gomq.broker.config import BrokerConfig
-from gomq.broker.settings import BY_KAFKA_NAME, SETTINGS, with_values
+from gomq.broker.settings import BY_KAFKA_NAME, SETTINGS, in_setting_names, with_values
 from gomq.errors import ConfigurationError
 
 Listener: TypeAlias = Callable[[BrokerConfig], None]
@@ -110,5 +110,5 @@ def _over(started: BrokerConfig, configs: Mapping[str, str]) -> BrokerConfig:
         values[setting.field] = setting.parse_kafka(text)
     try:
         return with_values(started, values)
-    except ConfigurationError as error:
-        raise ValueError(str(error)) from error
+    except (ConfigurationError, ValueError) as error:
+        raise ValueError(in_setting_names(str(error))) from error

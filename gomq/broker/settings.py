@@ -7,6 +7,7 @@ To add one: a field of ``BrokerConfig``, and a line in ``broker_settings.py`` or
 that a field of ``LogConfig`` honours is here by itself.
 """
 
+import re
 from dataclasses import fields
 from typing import Final
 
@@ -17,13 +18,31 @@ from gomq.broker.setting import LOG_PREFIX, Setting, with_values
 from gomq.broker.topic_settings import TOPIC_SETTINGS
 from gomq_storage.config import LogConfig
 
-__all__ = ["BY_FIELD", "BY_KAFKA_NAME", "BY_NAME", "SETTINGS", "Setting", "all_fields", "with_values"]
+__all__ = [
+    "BY_FIELD",
+    "BY_KAFKA_NAME",
+    "BY_NAME",
+    "SETTINGS",
+    "Setting",
+    "all_fields",
+    "in_setting_names",
+    "with_values",
+]
 
 SETTINGS: Final = (*BROKER_SETTINGS, *CLIENT_SETTINGS, *TOPIC_SETTINGS)
 """All of them, in the order in which people are shown them."""
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 BY_KAFKA_NAME: Final = {setting.wire_name: setting for setting in SETTINGS}
 BY_FIELD: Final = {setting.field: setting for setting in SETTINGS}
+_FIELD_NAMES: Final = {
+    name: setting.name for setting in SETTINGS if "_" in (name := setting.field.removeprefix(LOG_PREFIX))
+}
+_FIELD_NAME: Final = re.compile(rf"\b({'|'.join(_FIELD_NAMES)})\b")
+
+
+def in_setting_names(message: str) -> str:
+    """Put the names of settings in place of those of fields: what people gave who read an error message."""
+    return _FIELD_NAME.sub(lambda found: _FIELD_NAMES[found[0]], message)
 
 
 def all_fields() -> frozenset[str]:

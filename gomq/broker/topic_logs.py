@@ -3,7 +3,8 @@
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -124,6 +125,18 @@ class TopicLogs:
         except OSError as error:
             failures.append(StorageError(f"{self._directory.path} cannot be marked as clean: {error.strerror}"))
         return failures
+
+    def report_unclaimed(self, known: Container[TopicPartition]) -> None:
+        """Say which folders are no partition's that is known, METADATA aside: they take room, and nothing uses them."""
+        unclaimed = Counter(
+            name.topic for name in self._directory.partitions() if name not in known and name != METADATA
+        )
+        for topic, count in sorted(unclaimed.items()):
+            problem = (
+                f"{self._directory.path / topic}-*: {count} of these folders belong to no topic; "
+                "a crash while it was created or deleted may have left them"
+            )
+            _log.warning("directory.left_behind", problem=problem)
 
     def _take_note(self, name: TopicPartition, log: Log) -> None:
         """Remember and say what opening a log found."""

@@ -47,7 +47,7 @@ def _topic_setting(config: TopicConfig) -> Setting:
         name=config.broker_name,
         field=f"{LOG_PREFIX}{config.field}",
         kind=_topic_kind(config),
-        documentation=f"{config.documentation} For topics without a {config.name} of their own.",
+        documentation=f"{config.documentation} For topics that set no {config.name}.",
         is_reloadable=True,
     )
 

@@ -66,6 +66,7 @@ class Topics(Catalogue):
         for key, value in topics._metadata.values.items():
             if key.startswith(_PREFIX):
                 topics._add(topics._open_topic(key.removeprefix(_PREFIX), value))
+        topics._logs.report_unclaimed({partition.name for partition in topics.all_partitions()})
         topics._begin_epoch()
         running.subscribe(lambda _: topics._configure(topics))
         return topics

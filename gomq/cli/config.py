@@ -48,8 +48,8 @@ settings by Kafka's names, and what it has set counts before all of the above, a
 ## Listeners
 
 `listen` is `HOST:PORT`, or several `NAME://HOST:PORT`. `0.0.0.0` is every interface over IPv4; `[::]` and no host at
-all are every interface over IPv6 and IPv4, as far as the machine has them; `localhost` is 127.0.0.1 and ::1. Port 0
-takes a free one, and the `BROKERS=` line says which.
+all are every interface over IPv6 and IPv4, as far as the machine has them; `localhost` is 127.0.0.1 and ::1, or the
+one that the machine's hosts file has. Port 0 takes a free one, and the `BROKERS=` line says which.
 
 Clients find the broker again by the address that it tells them. That is the one by which they have reached it, which
 is right unless something translates addresses in between. Behind a container's port or a router say in `advertise`

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from gomq.broker.config import BrokerConfig
-from gomq.broker.settings import Setting, with_values
+from gomq.broker.settings import Setting, in_setting_names, with_values
 from gomq.cli.config_file import read_config_file
 from gomq.cli.process_settings import ALL_SETTINGS, PROCESS_DEFAULTS, PROCESS_FIELDS
 from gomq.errors import ConfigurationError
@@ -49,8 +49,8 @@ class Effective:
         values = {field: given.value for field, given in self.given.items() if field not in PROCESS_FIELDS}
         try:
             return with_values(DEFAULTS, values)
-        except ValueError as error:
-            raise ConfigurationError(str(error)) from error
+        except (ConfigurationError, ValueError) as error:
+            raise ConfigurationError(in_setting_names(str(error))) from error
 
     def process(self, field: str) -> str:
         """Look up a setting of the process."""

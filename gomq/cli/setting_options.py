@@ -80,7 +80,7 @@ def _option(setting: Setting) -> Callable[[Command], Command]:
         return option(f"{setting.option}/{off}", _parameter(setting), default=default == "true", **common)
     shown: dict[str, Any]
     if kind.config_type is ConfigType.LIST:
-        shown = {"default": None, "multiple": True, "show_default": default or False}
+        shown = {"default": (default,) if default else None, "multiple": True}
     else:
         shown = {"default": default}
     return option(setting.option, _parameter(setting), type=_SettingType(setting), **common, **shown)

@@ -8,24 +8,20 @@ meta.properties    whose directory it is
 <topic>-<n>.<id>-stray/    a partition that no topic speaks of, put aside because a new one took its name
 """
 
-import base64
 import errno
 import fcntl
 import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from gomq_storage.checkpoint import Checkpoints, CleanEnd
 from gomq_storage.config import LogConfig
 from gomq_storage.errors import DirectoryInUseError, DirectoryUnusableError, StorageError
-from gomq_storage.files import Files, OsFiles, read_whole, write_atomically
+from gomq_storage.files import Files, OsFiles
+from gomq_storage.identity import DirectoryIdentity, encode_uuid, read_or_write_identity
 from gomq_storage.layout import (
     LOCK_FILE_NAME,
-    META_PROPERTIES_FILE_NAME,
     PARTITION_METADATA_FILE_NAME,
     TopicPartition,
     deleted_directory_name,
@@ -35,22 +31,6 @@ from gomq_storage.layout import (
     stray_directory_name,
 )
 from gomq_storage.log import Log
-
-_SMALL_FILE_BYTES: Final = 64 << 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectoryIdentity:
-    """What ``meta.properties`` says."""
-
-    cluster_id: str
-    """22 characters: a UUID in unpadded URL-safe base64, as Kafka writes it."""
-    node_id: int
-
-
-def encode_uuid(value: uuid.UUID) -> str:
-    """Write a UUID the way Kafka does: unpadded URL-safe base64."""
-    return base64.urlsafe_b64encode(value.bytes).rstrip(b"=").decode()
 
 
 class LogDirectory:
@@ -69,18 +49,23 @@ class LogDirectory:
         self._lock = lock
 
     @classmethod
-    def open(cls, path: Path, *, node_id: int = 1, files: Files | None = None) -> "LogDirectory":
+    def open(cls, path: Path, *, node_id: int | None = None, files: Files | None = None) -> "LogDirectory":
         """Lock a data directory, making it (not its parents) where it is missing, and finish removals.
+
+        Args:
+            path: the directory.
+            node_id: whose it must be. None: anybody's; one that is made is node 1's.
+            files: the file system; the operating system's if not given.
 
         Raises:
             DirectoryInUseError: another broker has it.
-            DirectoryUnusableError: it is no directory, cannot be written, or is another program's.
+            DirectoryUnusableError: it is no directory, cannot be written, or is another program's or node's.
         """
         files = files or OsFiles()
         _make(files, path)
         lock = _lock(path)
         try:
-            identity = _read_or_write_identity(files, path, node_id)
+            identity = read_or_write_identity(files, path, node_id)
             checkpoints = Checkpoints.take(files, path)
             directory = cls(path, lock=lock, identity=identity, checkpoints=checkpoints, files=files)
             directory._finish_removals()
@@ -268,26 +253,3 @@ def _lock(path: Path) -> int:
             raise DirectoryInUseError(path) from error
         raise DirectoryUnusableError(path, f"cannot be locked: {error.strerror}") from error
     return lock
-
-
-def _read_or_write_identity(files: Files, path: Path, node_id: int) -> DirectoryIdentity:
-    target = path / META_PROPERTIES_FILE_NAME
-    if not files.exists(target):
-        identity = DirectoryIdentity(cluster_id=encode_uuid(uuid.uuid4()), node_id=node_id)
-        lines = (
-            "#",
-            f"cluster.id={identity.cluster_id}",
-            f"directory.id={encode_uuid(uuid.uuid4())}",
-            f"node.id={node_id}",
-            "version=1",
-            "",
-        )
-        write_atomically(files, target, "\n".join(lines).encode())
-        return identity
-    text = read_whole(files, target, max_bytes=_SMALL_FILE_BYTES).decode(errors="replace")
-    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
-    if values.get("version") != "1" or "cluster.id" not in values:
-        raise DirectoryUnusableError(path, f"{META_PROPERTIES_FILE_NAME} is damaged or of an unknown version")
-    with suppress(ValueError):
-        return DirectoryIdentity(cluster_id=values["cluster.id"], node_id=int(values.get("node.id", node_id)))
-    raise DirectoryUnusableError(path, f"{META_PROPERTIES_FILE_NAME} names the node {values['node.id']!r}")

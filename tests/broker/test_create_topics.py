@@ -45,6 +45,9 @@ async def test_a_name_given_twice_is_an_invalid_request_and_the_others_are_creat
 async def test_names_that_differ_in_dots_and_underscores_only_collide(wire: Wire):
     assert [topic.error_code for topic in await create(wire, "a.b_c")] == [0]
     assert [topic.error_code for topic in await create(wire, "a_b.c")] == [INVALID_TOPIC]
+    assert await delete(wire, "a.b_c") == 0
+    assert [topic.error_code for topic in await create(wire, "a_b.c")] == [0]
+    assert [topic.error_code for topic in await create(wire, "a.b_c")] == [INVALID_TOPIC]
 
 
 @pytest.mark.parametrize("partitions", [0, -2, 10_001, 2**31 - 1, -(2**31)])

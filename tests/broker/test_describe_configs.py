@@ -55,6 +55,31 @@ async def test_only_what_is_named_is_told(wire: Wire):
     assert [config.name for config in result.configs] == ["retention.ms", "segment.ms"]
 
 
+async def test_topics_that_one_request_names_have_each_its_own_configs_told(wire: Wire):
+    await create(wire, "plain", "simple")
+    await create(wire, "small", configs={"segment.bytes": "1000"})
+    await create(wire, "short", configs={"retention.ms": "7"})
+    wanted = {
+        "plain": ("segment.bytes",),
+        "small": ("segment.bytes",),
+        "simple": ("segment.bytes", "retention.ms"),
+        "short": None,
+    }
+    resources = [
+        {"resource_type": ResourceType.TOPIC, "resource_name": name, "configuration_keys": keys}
+        for name, keys in wanted.items()
+    ]
+    answer = await wire.ask(
+        Api.DESCRIBE_CONFIGS, 4, resources=resources, include_synonyms=False, include_documentation=False
+    )
+    told = {each.resource_name: {config.name: config.value for config in each.configs} for each in answer.results}
+    default = str(LogConfig().segment_bytes)
+    assert (told["plain"], told["small"]) == ({"segment.bytes": default}, {"segment.bytes": "1000"})
+    assert told["simple"] == {"retention.ms": "-1", "segment.bytes": default}
+    assert set(told["short"]) == set(TOPIC_CONFIGS)
+    assert told["short"]["retention.ms"] == "7"
+
+
 async def test_what_was_set_when_the_broker_was_started_is_told_to_be_so(data: Path):
     settings = BrokerConfig(data=data, listen="127.0.0.1:0", log=LogConfig(retention_ms=5000), default_partitions=3)
     async with gomq.Broker(config=settings) as broker, connect(broker.address) as wire:

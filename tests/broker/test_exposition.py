@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gomq.broker.monitoring.exposition import Family, Histogram, Sample, lines, one
 from gomq.broker.monitoring.http import MAX_HEAD_BYTES, BadRequestError, HttpRequest, read_request, response
-from gomq.broker.monitoring.metrics import Metrics
+from gomq.broker.monitoring.metrics import Metrics, error_codes
 from gomq.protocol.api import Api
 
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -53,15 +53,15 @@ def test_a_metric_without_samples_is_not_there():
 
 def test_error_codes_are_found_wherever_an_answer_has_them():
     metrics = Metrics()
-    metrics.answered(
-        Api.METADATA,
+    codes = error_codes(
         {
             "error_code": 1,
             "name": "text",
             "topics": [{"error_code": 3, "partitions": [{"error_code": 5}, {"error_code": 0}]}, {"error_code": 3}],
             "nothing": None,
-        },
+        }
     )
+    metrics.failed(Api.METADATA, codes)
 
     ((api, counts),) = metrics.requests()
     assert (api, dict(counts.errors)) == ("METADATA", {1: 1, 3: 2, 5: 1})

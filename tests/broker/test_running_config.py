@@ -64,7 +64,7 @@ def test_what_requests_have_set_counts_before_the_file(running: RunningConfig):
         ({"no.such.config": "1"}, "the broker has no config 'no.such.config'"),
         ({"log.dirs": "/tmp"}, "log.dirs cannot be changed while the broker runs"),
         ({"num.partitions": "none"}, "num.partitions must be a whole number"),
-        ({"num.partitions": "20000"}, "default_partitions must be 1 to 10000"),
+        ({"num.partitions": "20000"}, "partitions must be 1 to 10000"),
     ],
 )
 def test_what_requests_may_not_set_changes_nothing(running: RunningConfig, configs: dict[str, str], message: str):
@@ -77,7 +77,7 @@ def test_a_file_that_does_not_go_with_what_requests_have_set_changes_nothing(run
     running.set_dynamic({"num.partitions": "100"})
     before = running.current
 
-    with pytest.raises(ConfigurationError, match="default_partitions must be 1 to 50, not 100"):
+    with pytest.raises(ConfigurationError, match="partitions must be 1 to 50, not 100"):
         running.reload(changed(max_partitions_per_topic=50))
 
     assert running.current == before

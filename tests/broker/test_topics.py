@@ -199,6 +199,18 @@ async def test_messages_of_a_topic_that_no_record_speaks_of_never_become_a_new_t
     assert stray in told.__dict__["problem"]
 
 
+async def test_folders_that_belong_to_no_topic_are_told_at_a_start(data: Path, caplog: pytest.LogCaptureFixture):
+    async with connect_to_new_broker(data) as wire:
+        await create(wire, "orders", partitions=2)
+    for folder in ("bills-0", "bills-7", "orders-2", "notes"):
+        (data / folder).mkdir()
+    async with connect_to_new_broker(data):
+        pass
+    told = [record.__dict__["problem"] for record in caplog.records if record.msg == "directory.left_behind"]
+    assert [problem.partition(" of these")[0] for problem in told] == [f"{data}/bills-*: 2", f"{data}/orders-*: 1"]
+    assert folders(data) == {"orders-0", "orders-1", "orders-2", "bills-0", "bills-7", "notes"}
+
+
 async def test_what_was_put_aside_is_left_alone_by_a_restart(data: Path):
     (data / "orders-0").mkdir(parents=True)
     (data / "orders-0" / "notes.txt").write_text("mine")

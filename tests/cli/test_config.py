@@ -81,6 +81,24 @@ def test_settings_that_do_not_go_together_are_told_here_too(run_gomq: RunGomq):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--partitions", "20000"), "partitions must be 1 to 10000, not 20000"),
+        (
+            ("--log-cleaner-min-compaction-lag-ms", "10", "--log-cleaner-max-compaction-lag-ms", "5"),
+            "log.cleaner.max.compaction.lag.ms must be at least 1 and log.cleaner.min.compaction.lag.ms, not 5",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named_as_they_were_given(
+    run_gomq: RunGomq, arguments: tuple[str, ...], message: str
+):
+    ran = run_gomq("config", "show", *arguments)
+
+    assert (ran.code, ran.err) == (1, f"gomq: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (("--flush", "sometimes"), "must be always, interval or never, not 'sometimes'"),
         (("--partitions", "0"), "must be a whole number from 1 to 2147483647, not '0'"),
         (("--listen", "127.0.0.1"), "must be HOST:PORT or NAME://HOST:PORT"),

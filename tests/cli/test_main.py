@@ -35,6 +35,14 @@ def test_every_option_has_an_environment_variable(run_gomq: RunGomq, command: st
     assert without == ["-h,"]
 
 
+def test_defaults_are_shown_as_they_are_given(run_gomq: RunGomq):
+    shown = " ".join(run_gomq("serve", "--help").out.decode().split())
+
+    assert "[env var: GOMQ_LISTEN; default: 127.0.0.1:9092]" in shown
+    assert "[env var: GOMQ_PARTITIONS; default: 1]" in shown
+    assert "[env var: GOMQ_ADVERTISE]" in shown
+
+
 def test_the_version_is_the_packages(run_gomq: RunGomq):
     assert run_gomq("--version").out.decode() == f"gomq {gomq.__version__}\n"
 

@@ -13,8 +13,9 @@ import pytest
 
 from gomq_storage.checkpoint import Checkpoints
 from gomq_storage.config import LogConfig
-from gomq_storage.directory import DirectoryIdentity, LogDirectory
+from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import StorageError
+from gomq_storage.identity import DirectoryIdentity
 from gomq_storage.layout import TopicPartition
 from gomq_storage.log import Log
 from gomq_storage.recovery import RecoveryReport

@@ -9,9 +9,10 @@ import pytest
 
 from gomq_storage.checkpoint import Checkpoints, LogCheckpoint
 from gomq_storage.config import LogConfig
-from gomq_storage.directory import DirectoryIdentity, LogDirectory, encode_uuid
+from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import DirectoryUnusableError, StorageError
 from gomq_storage.files import OsFile, OsFiles
+from gomq_storage.identity import DirectoryIdentity, encode_uuid
 from gomq_storage.layout import TopicPartition
 from tests.support.log_batches import numbered, values_in, values_of
 from tests.support.memory_files import MemoryFiles
@@ -35,9 +36,21 @@ def test_a_missing_directory_is_made_and_gets_an_identity_that_stays(tmp_path: P
     text = (tmp_path / "data" / "meta.properties").read_text()
     assert set(text.splitlines()) > {f"cluster.id={identity.cluster_id}", "node.id=7", "version=1"}
     assert len(identity.cluster_id) == 22
-    again = LogDirectory.open(tmp_path / "data", node_id=99)
-    assert again.identity == identity
-    again.close()
+    for node_id in (None, 7):
+        again = LogDirectory.open(tmp_path / "data", node_id=node_id)
+        assert again.identity == identity
+        again.close()
+
+
+def test_a_directory_of_another_node_is_refused_and_left_as_it_is(tmp_path: Path):
+    LogDirectory.open(tmp_path, node_id=7).close({})
+    before = tree(tmp_path)
+
+    with pytest.raises(DirectoryUnusableError, match=r"belongs to the broker with node\.id 7, not 99"):
+        LogDirectory.open(tmp_path, node_id=99)
+
+    assert tree(tmp_path) == before
+    LogDirectory.open(tmp_path, node_id=7).close()  # the lock is free again
 
 
 class SyncsNotedFiles(OsFiles):

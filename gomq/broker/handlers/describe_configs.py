@@ -25,10 +25,11 @@ async def handle(state: State, request: Request) -> Result:
     """Describe topics and the broker, each for itself."""
     results: dict[tuple[int, str], dict[str, Any]] = {}
     repeated = []
+    describe = _Descriptions(state, request.body).of
     for resource in request.body.resources:
         key = (resource.resource_type, resource.resource_name)
         if key not in results:
-            results[key] = _describe(state, resource, request.body)
+            results[key] = describe(resource)
             await lowlevel.checkpoint()  # there may be thousands
         else:
             repeated.append(_result(resource) | {"error_code": ErrorCode.invalid_request, "error_message": _REPEATED})
@@ -45,31 +46,53 @@ def _result(resource: Any) -> dict[str, Any]:  # noqa: ANN401 - one class a vers
     }
 
 
-def _describe(state: State, resource: Any, body: Any) -> dict[str, Any]:  # noqa: ANN401 - one class a version
-    result = _result(resource)
-    try:
-        entries = _entries(state, resource.resource_type, resource.resource_name)
-    except BrokerError as error:
-        code, message = refusal(error)
-        return result | {"error_code": code, "error_message": message}
-    wanted = set(resource.configuration_keys or ())
-    told = {
-        "synonyms": body.include_synonyms,
-        "documentation": getattr(body, "include_documentation", False),
-    }
-    return result | {"configs": [entry.response(**told) for entry in entries if not wanted or entry.name in wanted]}
+class _Descriptions:
+    """Describes what one request names. Topics that have the same configs, as most have none, share a description.
 
+    Args:
+        state: what there is.
+        body: the request, which says how much is told.
+    """
 
-def _entries(state: State, resource_type: int, name: str) -> list[ConfigEntry]:
-    if resource_type == ResourceType.TOPIC:
+    def __init__(self, state: State, body: Any) -> None:  # noqa: ANN401 - one class a version
+        self._state = state
+        self._told = {
+            "synonyms": body.include_synonyms,
+            "documentation": getattr(body, "include_documentation", False),
+        }
+        self._of_topics: dict[frozenset[tuple[str, str | None]], list[dict[str, Any]]] = {}
+
+    def of(self, resource: Any) -> dict[str, Any]:  # noqa: ANN401 - one class a version
+        """Describe a resource, or say why that cannot be."""
+        result = _result(resource)
+        try:
+            configs = self._configs(resource.resource_type, resource.resource_name)
+        except BrokerError as error:
+            code, message = refusal(error)
+            return result | {"error_code": code, "error_message": message}
+        if wanted := set(resource.configuration_keys or ()):
+            configs = [config for config in configs if config["name"] in wanted]
+        return result | {"configs": configs}
+
+    def _configs(self, resource_type: int, name: str) -> list[dict[str, Any]]:
+        if resource_type == ResourceType.TOPIC:
+            return self._of_topic(name)
+        if resource_type == ResourceType.BROKER:
+            return self._laid_out(broker_entries(self._state, broker_resource(self._state, name)))
+        if resource_type == ResourceType.CLIENT_METRICS and name:
+            return []
+        problem = f"resources of type {resource_type} have no configs here"
+        raise BrokerError(problem, code=ErrorCode.invalid_request)
+
+    def _of_topic(self, name: str) -> list[dict[str, Any]]:
         if (problem := topic_name_problem(name)) is not None:
             raise InvalidTopicError(problem)
-        if (topic := state.topics.get(name)) is None:
+        if (topic := self._state.topics.get(name)) is None:
             raise UnknownTopicError(f"there is no topic {name!r}")
-        return topic_entries(state, topic.configs)
-    if resource_type == ResourceType.BROKER:
-        return broker_entries(state, broker_resource(state, name))
-    if resource_type == ResourceType.CLIENT_METRICS and name:
-        return []
-    problem = f"resources of type {resource_type} have no configs here"
-    raise BrokerError(problem, code=ErrorCode.invalid_request)
+        key = frozenset(topic.configs.items())
+        if (known := self._of_topics.get(key)) is None:
+            known = self._of_topics[key] = self._laid_out(topic_entries(self._state, topic.configs))
+        return known
+
+    def _laid_out(self, entries: list[ConfigEntry]) -> list[dict[str, Any]]:
+        return [entry.response(**self._told) for entry in entries]

@@ -79,10 +79,6 @@ class Metrics:
             if code:
                 errors[code] += 1
 
-    def answered(self, api: Api, fields: Mapping[str, Any]) -> None:
-        """Count the error codes in an answer's fields."""
-        self.failed(api, _codes(fields, _DEPTH))
-
     def _counts(self, api_key: int) -> RequestMetrics:
         if api_key not in _NAMES:
             return self._unknown
@@ -99,6 +95,11 @@ def _metered_later(answer: Later, counts: RequestMetrics, started: float) -> Lat
             counts.duration.note(perf_counter() - started)
 
     return later
+
+
+def error_codes(fields: Mapping[str, Any]) -> Sequence[int]:
+    """Find the error codes in an answer's fields."""
+    return tuple(_codes(fields, _DEPTH))
 
 
 def _codes(value: Any, depth: int) -> Iterable[int]:  # noqa: ANN401 - a response's field
