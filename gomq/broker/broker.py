@@ -9,8 +9,9 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from gomq.broker.config import BrokerConfig, FlushMode
+from gomq.broker.configs.running_config import Reloaded, RunningConfig
 from gomq.broker.context import State
-from gomq.broker.fetch_sessions import FetchSessions
+from gomq.broker.fetching.sessions import FetchSessions
 from gomq.broker.flusher import Flusher
 from gomq.broker.groups.coordinator import GroupCoordinator
 from gomq.broker.groups.group_log import GroupLog
@@ -21,10 +22,9 @@ from gomq.broker.listeners import BrokerListener, bind_listeners
 from gomq.broker.logs import get_logger
 from gomq.broker.monitoring.collect import Sources
 from gomq.broker.monitoring.monitoring import Monitoring
-from gomq.broker.producer_ids import ProducerIds, used_producer_ids
-from gomq.broker.record_admission import Admission
-from gomq.broker.record_checks import RecordChecks
-from gomq.broker.running_config import Reloaded, RunningConfig
+from gomq.broker.producing.admission import Admission
+from gomq.broker.producing.producer_ids import ProducerIds, used_producer_ids
+from gomq.broker.producing.record_checks import RecordChecks
 from gomq.broker.serving import Serving
 from gomq.broker.topics import Topics
 from gomq.errors import BrokerStartError

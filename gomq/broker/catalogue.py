@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from gomq.broker.configs.topic_configs import apply_topic_configs
 from gomq.broker.metadata_log import TOPIC_NAME
 from gomq.broker.partition import Partition
-from gomq.broker.topic_configs import apply_topic_configs
 from gomq.errors import InvalidTopicError, TopicAlreadyExistsError
 from gomq_storage.config import LogConfig
 from gomq_storage.layout import topic_name_problem

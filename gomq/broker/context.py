@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from gomq.broker.config import BrokerConfig
-from gomq.broker.fetch_sessions import FetchSessions
+from gomq.broker.configs.running_config import RunningConfig
+from gomq.broker.fetching.sessions import FetchSessions
 from gomq.broker.flusher import Flusher
 from gomq.broker.groups.coordinator import GroupCoordinator
 from gomq.broker.groups.group_log import GroupLog
 from gomq.broker.groups.offsets import GroupOffsets
 from gomq.broker.long_polls import LongPolls
 from gomq.broker.monitoring.metrics import Metrics
-from gomq.broker.producer_ids import ProducerIds
-from gomq.broker.record_admission import Admission
-from gomq.broker.running_config import RunningConfig
+from gomq.broker.producing.admission import Admission
+from gomq.broker.producing.producer_ids import ProducerIds
 from gomq.broker.topics import Topics
 from gomq.net.address import Address
 from gomq.net.session import Answer

@@ -16,12 +16,12 @@ from anyio import to_thread
 
 from gomq.broker.catalogue import Catalogue, Topic
 from gomq.broker.config import FlushMode
-from gomq.broker.dynamic_configs import DynamicConfigs, metadata_key
+from gomq.broker.configs.dynamic_configs import DynamicConfigs, metadata_key
+from gomq.broker.configs.running_config import RunningConfig
+from gomq.broker.configs.topic_configs import apply_topic_configs
 from gomq.broker.logs import get_logger
 from gomq.broker.metadata_log import MetadataLog
 from gomq.broker.partition import Partition
-from gomq.broker.running_config import RunningConfig
-from gomq.broker.topic_configs import apply_topic_configs
 from gomq.broker.topic_logs import TopicLogs
 from gomq.errors import InvalidPartitionsError, UnknownTopicError
 from gomq_storage.config import LogConfig

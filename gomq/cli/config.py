@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from gomq.broker.settings import Setting
+from gomq.broker.configs.settings import Setting
 from gomq.cli.config_sources import Effective, default_of
 from gomq.cli.options import format_option
 from gomq.cli.process_settings import ALL_SETTINGS

@@ -16,8 +16,8 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from gomq.broker.setting_kinds import Kind
-from gomq.broker.settings import Setting
+from gomq.broker.configs.setting_kinds import Kind
+from gomq.broker.configs.settings import Setting
 from gomq.cli.process_settings import ALL_SETTINGS
 from gomq.errors import ConfigurationError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from gomq.broker.config import BrokerConfig
-from gomq.broker.settings import Setting, in_setting_names, with_values
+from gomq.broker.configs.settings import Setting, in_setting_names, with_values
 from gomq.cli.config_file import read_config_file
 from gomq.cli.process_settings import ALL_SETTINGS, PROCESS_DEFAULTS, PROCESS_FIELDS
 from gomq.errors import ConfigurationError

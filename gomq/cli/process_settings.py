@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from gomq.broker.setting_kinds import choice
-from gomq.broker.settings import SETTINGS, Setting
+from gomq.broker.configs.setting_kinds import choice
+from gomq.broker.configs.settings import SETTINGS, Setting
 
 
 class Backend(StrEnum):

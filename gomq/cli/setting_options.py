@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import click
 from click.core import ParameterSource
 
-from gomq.broker.settings import Setting
+from gomq.broker.configs.settings import Setting
 from gomq.cli.config_sources import Effective, Given, Source, default_of, resolve
 from gomq.cli.options import option
 from gomq.cli.process_settings import ALL_SETTINGS, BACKEND, Backend

@@ -87,10 +87,23 @@ class LeaderEpochs:
         self._entries = (*entries[:kept], EpochStart(epoch, start_offset))
         return True
 
-    def observe(self, epoch: int, offset: int) -> None:
-        """Take account of a batch in the log: what was known of later offsets may be of batches that were cut off."""
-        if epoch > NO_LEADER_EPOCH and epoch != self.at(offset):
-            self.assign(epoch, offset)
+    def observe(self, epoch: int, first_offset: int, last_offset: int) -> None:
+        """Take account of a batch in the log: what was known of its offsets may be of batches that were cut off."""
+        if epoch == NO_LEADER_EPOCH:
+            return
+        entries = self._entries
+        begun = bisect_right(entries, first_offset, key=_start_offset)
+        if begun and entries[begun - 1].epoch == epoch:  # a batch is of one epoch
+            self._entries = entries[:begun] + entries[bisect_right(entries, last_offset, key=_start_offset) :]
+            return
+        kept = entries[: min(begun, bisect_right(entries, epoch, key=_epoch))]
+        if kept and kept[-1].epoch == epoch:
+            self._entries = kept
+        else:
+            self._entries = (
+                *(each for each in kept if each.start_offset < first_offset),
+                EpochStart(epoch, first_offset),
+            )
 
     def end_of(self, epoch: int, *, log_end: int) -> EpochEnd:
         """Find the last epoch up to the given one, and where it ends.
@@ -113,6 +126,12 @@ class LeaderEpochs:
         entries = self._entries
         following = bisect_right(entries, offset, key=_start_offset)
         return entries[following - 1].epoch if following else NO_LEADER_EPOCH
+
+    def before(self, offset: int) -> "LeaderEpochs":
+        """Make another with those that start before an offset."""
+        epochs = LeaderEpochs()
+        epochs._entries = self._entries[: bisect_left(self._entries, offset, key=_start_offset)]
+        return epochs
 
     def cut_end(self, offset: int) -> bool:
         """Forget the epochs that start at an offset or behind it; say whether there were any."""

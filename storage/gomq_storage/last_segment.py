@@ -165,7 +165,7 @@ class LastSegment:
         segment.cut(scan.end)
 
     def _note_epoch(self, header: BatchHeader, _: int) -> None:
-        self._epochs.observe(header.leader_epoch, header.base_offset)
+        self._epochs.observe(header.leader_epoch, header.base_offset, header.last_offset)
 
     def _progress(self, total: int) -> Callable[[int], None] | None:
         report, done = self.on_progress, 0

@@ -121,9 +121,9 @@ class Log(WritableLog):
     def truncate(self, offset: int) -> None:
         """Cut off the records from an offset on, and the whole batch that one is in. Kafka: ``truncateTo``.
 
-        1. Write down a recovery point and a log start that are not behind what stays.  2. Remove the segments behind
-        it, the newest first, each for good before the next.  3. Cut the one it is in.  4. Forget producers and epochs
-        that came later.
+        1. Write down a recovery point, a log start and leader epochs that are not behind what stays.  2. Remove the
+        segments behind it, the newest first, each for good before the next.  3. Cut the one it is in.  4. Forget
+        producers and epochs that came later.
 
         Raises:
             OffsetOutOfRangeError: the log does not hold the offset, nor ends there.
@@ -143,7 +143,7 @@ class Log(WritableLog):
         position, end = (found[0].position, min(found[0].offset, offset)) if found is not None else (last.size, offset)
         if position == 0:
             end = last.base_offset  # nothing in the file would say that it ends behind that
-        self.notes.prepare_cut(end, log_start=self._log_start)
+        self.notes.prepare_cut(end, log_start=self._log_start, epochs=self.epochs)
         try:
             self._cut_files(kept, position, end)
         except OSError as error:
@@ -162,7 +162,9 @@ class Log(WritableLog):
         self.epochs.cut_end(end)
         for place, header in last.headers(last.offset_index.last.position):
             last.note(header, place, config=self.config)  # the largest timestamp may be behind the last entry
-            self.epochs.observe(header.leader_epoch, header.base_offset)  # it may have begun at the start, now cut off
+            self.epochs.observe(
+                header.leader_epoch, header.base_offset, header.last_offset
+            )  # it may have begun at the start, now cut off
         last.is_checked = False
         self._room = None
         self._end = LogPosition(end, last.base_offset, position)

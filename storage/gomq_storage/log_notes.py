@@ -67,9 +67,10 @@ class LogNotes:
             self.checkpoints.set_recovery_point(self.name, log_end)
             self.checkpoints.save_recovery_points()
 
-    def prepare_cut(self, end: int, *, log_start: int) -> None:
+    def prepare_cut(self, end: int, *, log_start: int, epochs: LeaderEpochs) -> None:
         """Write down, before a log is cut, what would speak of more than will be left."""
         self.lower_recovery_point(end)
+        self.save_epochs(epochs.before(end))
         first_dirty = self.checkpoint.first_dirty
         if first_dirty is not None and first_dirty > end:  # or what takes its place passes for compacted
             self.checkpoints.set_first_dirty(self.name, end)

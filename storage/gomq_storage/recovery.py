@@ -215,7 +215,7 @@ class _Recovery:
         for segment in reversed(segments):
             if segment.size:
                 for _, header in segment.headers(segment.offset_index.last.position):
-                    self.epochs.observe(header.leader_epoch, header.base_offset)
+                    self.epochs.observe(header.leader_epoch, header.base_offset, header.last_offset)
                 return
 
 

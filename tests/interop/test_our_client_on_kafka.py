@@ -7,8 +7,8 @@ import anyio
 import pytest
 
 import gomq
-from gomq.broker.topic_config_table import TOPIC_CONFIGS
-from gomq.broker.topic_configs import topic_config_entries
+from gomq.broker.configs.topic_config_table import TOPIC_CONFIGS
+from gomq.broker.configs.topic_configs import topic_config_entries
 from gomq.client.message import OffsetRange
 from gomq.errors import (
     InvalidPartitionsError,

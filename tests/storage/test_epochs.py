@@ -24,6 +24,20 @@ class EpochsMachine(RuleBasedStateMachine):
         self.epochs = LeaderEpochs()
         self.model: list[EpochStart] = []
 
+    @rule(epoch=small, first=small, records=st.integers(1, 4))
+    def observe(self, epoch: int, first: int, records: int) -> None:
+        last = first + records - 1
+        at = ([NO_LEADER_EPOCH] + [each.epoch for each in self.model if each.start_offset <= first])[-1]
+        if at == epoch:
+            self.model = [each for each in self.model if not first < each.start_offset <= last]
+        else:
+            self.model = [each for each in self.model if each.epoch <= epoch and each.start_offset <= first]
+            if not self.model or self.model[-1].epoch != epoch:
+                self.model = [each for each in self.model if each.start_offset < first]
+                self.model.append(EpochStart(epoch, first))
+        self.epochs.observe(epoch, first, last)
+        assert {self.epochs.at(offset) for offset in range(first, last + 1)} == {epoch}
+
     @rule(epoch=small, start=small)
     def assign(self, epoch: int, start: int) -> None:
         before = list(self.model)

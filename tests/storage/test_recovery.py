@@ -9,6 +9,7 @@ from crc32c import crc32c
 from hypothesis import given, settings, strategies as st
 
 from gomq_storage.config import LogConfig
+from gomq_storage.epochs import EpochStart
 from gomq_storage.errors import DamagedLogError
 from gomq_storage.log import Log
 from gomq_storage.offset_index import MAX_RELATIVE_OFFSET
@@ -267,6 +268,22 @@ def test_leader_epochs_that_rise_or_are_missing_are_sound():
     )
 
     assert opened(files).log_end == 18
+
+
+def test_an_epoch_that_is_on_file_within_a_batch_is_one_of_a_batch_that_was_cut_off():
+    files = MemoryFiles()
+    log = Log.open(files.root, LogConfig(), files=files)
+    log.append(batch_of(b"one"))
+    log.begin_epoch(2)
+    log.append(batch_of(b"two"))
+    log.checkpoint()
+    log.truncate(0)
+    log.append(batch_of(b"three", b"four"))  # as far as the other two, in the first epoch
+    log.abandon()
+
+    log = Log.open(files.root, LogConfig(), files=files)
+
+    assert log.epochs.entries == (EpochStart(0, 0),)
 
 
 def test_offsets_that_no_index_can_hold_are_damage_and_no_crash():

@@ -16,11 +16,11 @@ from typing import Final, TypeAlias
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.catalogue import Topic
+from gomq.broker.configs.running_config import RunningConfig
 from gomq.broker.flusher import Flusher
 from gomq.broker.groups.records import GroupMetadataKey, GroupMetadataValue, encode_group_metadata, encode_key
 from gomq.broker.groups.topic import OFFSETS_TOPIC, OFFSETS_TOPIC_CONFIGS, partition_of
 from gomq.broker.partition import Partition, wait_until
-from gomq.broker.running_config import RunningConfig
 from gomq.broker.topics import Topics
 from gomq.errors import BrokerError, GomqError, TopicAlreadyExistsError
 from gomq_storage.batch import read_header

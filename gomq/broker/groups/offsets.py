@@ -13,6 +13,7 @@ from typing import Final
 
 import anyio
 
+from gomq.broker.configs.running_config import RunningConfig
 from gomq.broker.groups.coordinator import GroupCoordinator
 from gomq.broker.groups.expiry import expired
 from gomq.broker.groups.group_log import GroupLog, GroupLogError, Write
@@ -23,7 +24,6 @@ from gomq.broker.groups.records import (
     encode_offset_commit,
 )
 from gomq.broker.logs import get_logger
-from gomq.broker.running_config import RunningConfig
 from gomq_storage.layout import TopicPartition
 
 _log = get_logger("gomq.broker")

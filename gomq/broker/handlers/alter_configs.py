@@ -7,7 +7,7 @@ that was set for the broker.
 from collections.abc import Mapping
 from typing import Any
 
-from gomq.broker.config_changes import Entries, change_configs
+from gomq.broker.configs.changes import Entries, change_configs
 from gomq.broker.context import Request, Result, State
 
 

@@ -11,7 +11,7 @@ from anyio import lowlevel
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.catalogue import check_not_internal
-from gomq.broker.config_resources import topic_entries
+from gomq.broker.configs.resources import topic_entries
 from gomq.broker.context import Request, Result, State
 from gomq.broker.refusals import REFUSALS, Refusal, patience, refusal, shown
 from gomq.broker.replicas import REPLICATION_FACTOR, check_replicas

@@ -10,10 +10,10 @@ from typing import Any, Final
 from anyio import lowlevel
 from kio.schema.errors import ErrorCode
 
-from gomq.broker.config_resources import broker_entries, broker_resource, topic_entries
+from gomq.broker.configs.resources import broker_entries, broker_resource, topic_entries
+from gomq.broker.configs.topic_configs import ConfigEntry
 from gomq.broker.context import Request, Result, State
 from gomq.broker.refusals import refusal
-from gomq.broker.topic_configs import ConfigEntry
 from gomq.errors import BrokerError, InvalidTopicError, UnknownTopicError
 from gomq.protocol.configs import ResourceType
 from gomq_storage.layout import topic_name_problem

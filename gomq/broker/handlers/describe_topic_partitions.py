@@ -9,7 +9,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from gomq.broker.broker_configs import MAX_PARTITIONS_TOLD
+from gomq.broker.configs.broker_configs import MAX_PARTITIONS_TOLD
 from gomq.broker.context import Request, Result, State
 from gomq.broker.operations import NOT_ASKED, ON_TOPIC
 from gomq.broker.topic_descriptions import describe_partition

@@ -4,8 +4,8 @@ An answer is sent as soon as it holds ``min_bytes``, or a partition has an error
 go from the segment's file to the socket by ``sendfile``; the last batch of a partition may be cut off. What would keep
 the event loop waiting, as indexes that have to be compared with their log first, is done in a worker thread, once.
 
-Which partitions are looked at is the session's business (``fetch_sessions.py``), what there is in them
-``fetch_reading.py``'s. A partition that is named twice is looked at once, as its last entry wants it. A replica that
+Which partitions are looked at is the session's business (``fetching/sessions.py``), what there is in them
+``fetching/reading.py``'s. A partition that is named twice is looked at once, as its last entry wants it. A replica that
 asks is refused: there is none (v15 has moved its id into a tagged field).
 """
 
@@ -19,7 +19,7 @@ from anyio import to_thread
 from kio.schema.errors import ErrorCode
 
 from gomq.broker.context import Request, Result, State
-from gomq.broker.fetch_reading import (
+from gomq.broker.fetching.reading import (
     Target,
     Terms,
     Waiting,
@@ -29,8 +29,8 @@ from gomq.broker.fetch_reading import (
     look,
     wait_for,
 )
-from gomq.broker.fetch_sessions import FINAL_EPOCH, NO_SESSION, Asked, Context
-from gomq.broker.fetch_values import Found, PartitionKey, TopicKey, Wanted
+from gomq.broker.fetching.sessions import FINAL_EPOCH, NO_SESSION, Asked, Context
+from gomq.broker.fetching.values import Found, PartitionKey, TopicKey, Wanted
 from gomq.broker.monitoring.metrics import Metrics
 from gomq.broker.partition import wait_until
 from gomq.net.session import Parts

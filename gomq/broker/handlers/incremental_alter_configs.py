@@ -9,9 +9,9 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from gomq.broker.config_changes import Entries, change_configs
+from gomq.broker.configs.changes import Entries, change_configs
+from gomq.broker.configs.topic_configs import list_items
 from gomq.broker.context import Request, Result, State
-from gomq.broker.topic_configs import list_items
 from gomq.errors import BrokerError
 from gomq.protocol.configs import ConfigOperation, ConfigType
 

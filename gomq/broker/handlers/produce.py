@@ -16,7 +16,7 @@ from kio.schema.errors import ErrorCode
 from gomq.broker.context import Request, Result, State
 from gomq.broker.monitoring.metrics import Metrics
 from gomq.broker.partition import Partition, wait_until
-from gomq.broker.validation import NotOneBatchError, RejectedBatchError
+from gomq.broker.producing.validation import NotOneBatchError, RejectedBatchError
 from gomq.errors import ProtocolError
 from gomq.protocol.layout import NO_TOPIC_ID
 from gomq.protocol.produce import ProducedPartition, RecordError, encode_response

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gomq.broker.catalogue import Catalogue, Topic
 from gomq.broker.config import BrokerConfig, FlushMode
+from gomq.broker.configs.running_config import RunningConfig
 from gomq.broker.flusher import Flusher
 from gomq.broker.groups.coordinator import GroupCoordinator
 from gomq.broker.groups.group_log import GroupLog, GroupLogError, Write
@@ -23,7 +24,6 @@ from gomq.broker.groups.replay import replay_groups
 from gomq.broker.groups.settings import GroupSettings
 from gomq.broker.groups.topic import OFFSETS_TOPIC, partition_of
 from gomq.broker.partition import Partition
-from gomq.broker.running_config import RunningConfig
 from gomq.broker.topics import Topics
 from gomq_storage.layout import TopicPartition
 from gomq_storage.log import Log

@@ -1,0 +1,1 @@
+"""What can be set: the table of settings, what counts at the moment, and how it is changed at run time."""

@@ -1,0 +1,1 @@
+"""What is behind Fetch: sessions, limits, what is found in each partition."""

@@ -1,0 +1,1 @@
+"""What is behind Produce: what a batch must be, who gave it its timestamps, who sent it."""
