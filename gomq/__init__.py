@@ -8,9 +8,10 @@ async with gomq.Broker(data="data", listen="127.0.0.1:0") as broker:
             ...
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from gomq._version import __version__
-from gomq.broker import Broker, BrokerConfig, FlushMode
-from gomq.client import Admin, Batch, Consumer, Message, NewMessage, Producer, Published, Receipt
 from gomq.errors import (
     BrokerError,
     BrokerStartError,
@@ -21,8 +22,28 @@ from gomq.errors import (
     UnknownTopicError,
 )
 
+if TYPE_CHECKING:
+    from gomq.broker import Broker, BrokerConfig, FlushMode
+    from gomq.client import Admin, Batch, Consumer, Message, NewMessage, Producer, Published, Receipt
+
 __all__ = (
     "Admin", "Batch", "Broker", "BrokerConfig", "BrokerError", "BrokerStartError", "ConfigurationError",
     "ConnectionFailedError", "Consumer", "DeliveryFailedError", "FlushMode", "GomqError", "Message", "NewMessage",
     "Producer", "Published", "Receipt", "UnknownTopicError", "__version__",
 )  # fmt: skip
+
+_HOMES: Final = {
+    **dict.fromkeys(("Broker", "BrokerConfig", "FlushMode"), "gomq.broker"),
+    **dict.fromkeys(
+        ("Admin", "Batch", "Consumer", "Message", "NewMessage", "Producer", "Published", "Receipt"), "gomq.client"
+    ),
+}
+"""Imported when they are asked for (PEP 562): who has only a client does not wait for the broker, nor the reverse."""
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value

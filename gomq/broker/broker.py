@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio import to_thread
@@ -20,8 +21,6 @@ from gomq.broker.groups.offsets import GroupOffsets
 from gomq.broker.housekeeping import Housekeeping
 from gomq.broker.listeners import BrokerListener, bind_listeners
 from gomq.broker.logs import get_logger
-from gomq.broker.monitoring.collect import Sources
-from gomq.broker.monitoring.monitoring import Monitoring
 from gomq.broker.producing.admission import Admission
 from gomq.broker.producing.producer_ids import ProducerIds, used_producer_ids
 from gomq.broker.producing.record_checks import RecordChecks
@@ -32,6 +31,9 @@ from gomq.net.endpoints import parse_endpoints, parse_listen_address
 from gomq.net.scope import Scope
 from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from gomq.broker.monitoring.monitoring import Monitoring
 
 _log = get_logger("gomq.broker")
 
@@ -72,7 +74,7 @@ class Broker(Scope):
         self._listeners: list[BrokerListener] = []
         self._state: State | None = None
         self._serving: Serving | None = None
-        self._monitoring = Monitoring() if config.metrics_listen is not None else None
+        self._monitoring = _monitoring() if config.metrics_listen is not None else None
 
     @property
     def address(self) -> str:
@@ -159,7 +161,7 @@ class Broker(Scope):
                 listener.accept(serving.serve, group, serving.refused, serving.connections)
             self._serving, self._listeners = serving, listeners
             if self._monitoring is not None:
-                self._monitoring.began(Sources(self._state, self._monitoring.metrics, listeners, housekeeping, serving))
+                self._monitoring.began(self._state, listeners, housekeeping, serving)
             self._stack = stack.pop_all()
         _log.info("broker.started", address=self.address, data=str(self._config.data), flush=str(self._config.flush))
 
@@ -199,3 +201,10 @@ class Broker(Scope):
         for partition in topics.all_partitions():
             if partition.problem is not None:
                 _log.error("partition.offline", partition=str(partition.name), reason=partition.problem)
+
+
+def _monitoring() -> "Monitoring":
+    """Make what answers for metrics; a broker without them does not wait for its modules."""
+    from gomq.broker.monitoring.monitoring import Monitoring  # noqa: PLC0415
+
+    return Monitoring()

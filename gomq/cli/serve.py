@@ -1,5 +1,6 @@
 """``gomq serve``: run the broker until it is told to stop."""
 
+import gc
 import os
 import resource
 import signal
@@ -65,6 +66,7 @@ async def _serve(broker: Broker, reloading: Reloading | None) -> None:
                 print(f"BROKERS={','.join(broker.client_addresses)}", flush=True)
                 if broker.metrics_address is not None:
                     print(f"METRICS={broker.metrics_address}", flush=True)
+                gc.freeze()  # what is here now stays: looking through all of it again would make clients wait
                 await stop.wait()
             group.cancel_scope.cancel()
 

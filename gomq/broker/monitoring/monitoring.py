@@ -4,17 +4,22 @@ The server is up before the logs are opened, which may take long after a crash: 
 takes its clients' connections once it is ready for them, and not before.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
 import anyio
 from anyio.abc import TaskGroup
 
+from gomq.broker.context import State
+from gomq.broker.housekeeping import Housekeeping
+from gomq.broker.listeners import BrokerListener
 from gomq.broker.monitoring.collect import Sources, broker_families, build_family
 from gomq.broker.monitoring.exposition import lines, one
 from gomq.broker.monitoring.metrics import Metrics
 from gomq.broker.monitoring.process import process_families
 from gomq.broker.monitoring.server import MonitoringServer, Page
+from gomq.broker.serving import Serving
 from gomq.net.address import Address
 
 _CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -39,9 +44,11 @@ class Monitoring:
         """Answer until the group is cancelled; ``BrokerStartError`` where the address cannot be used."""
         self.address = await self._server.start(address, group)
 
-    def began(self, sources: Sources) -> None:
-        """Take note that the broker serves."""
-        self._sources = sources
+    def began(
+        self, state: State, listeners: Sequence[BrokerListener], housekeeping: Housekeeping, serving: Serving
+    ) -> None:
+        """Take note that the broker serves, and of its parts."""
+        self._sources = Sources(state, self.metrics, listeners, housekeeping, serving)
 
     def close(self) -> None:
         """Answer no more."""
