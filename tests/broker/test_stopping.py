@@ -23,7 +23,7 @@ from tests.broker.conftest import Disk
 from tests.support.brokers import broker_process
 from tests.support.corpus import sample_request
 from tests.support.waiting import until
-from tests.support.wire import batch, connect, create_values, fetch_values, produce_values
+from tests.support.wire import Wire, batch, connect, create_values, fetch_values, produce_values
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -81,18 +81,21 @@ async def test_sigterm_under_load_loses_nothing_that_was_acknowledged(data: Path
         assert sorted(acknowledged) == sorted(set(acknowledged))
 
 
+async def leave_an_answer_unread(wire: Wire, deaf: Wire) -> None:
+    """Have more sent to one client than its socket takes, and see that the broker has begun to."""
+    await wire.ask(Api.CREATE_TOPICS, **create_values("orders"))
+    for _ in range(12):
+        await wire.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: batch(bytes(1_000_000))}}))
+    await deaf.send(Api.FETCH, 11, fetch_values({"orders": [(0, 0)]}, max_bytes=50 << 20, partition_max_bytes=50 << 20))
+    await wire.ask(Api.METADATA, 12, topics=None)
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_sigterm_does_not_wait_for_a_client_that_does_not_read(data: Path, backend: str):
     with broker_process(data, "--backend", backend) as process:
         async with connect(process.address) as wire, connect(process.address) as deaf:
-            await wire.ask(Api.CREATE_TOPICS, **create_values("orders"))
-            for _ in range(12):
-                await wire.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: batch(bytes(1_000_000))}}))
-            await deaf.send(
-                Api.FETCH, 11, fetch_values({"orders": [(0, 0)]}, max_bytes=50 << 20, partition_max_bytes=50 << 20)
-            )
-            await wire.ask(Api.METADATA, 12, topics=None)
+            await leave_an_answer_unread(wire, deaf)
             started = time.monotonic()
             assert await to_thread.run_sync(process.terminate) == 0
             assert time.monotonic() - started < 4
@@ -128,13 +131,7 @@ async def test_sigterm_answers_members_that_wait_for_their_group(data: Path, bac
 async def test_a_second_signal_ends_it_at_once_and_leaves_no_word_that_all_is_well(data: Path, backend: str):
     with broker_process(data, "--backend", backend) as process:
         async with connect(process.address) as wire, connect(process.address) as deaf:
-            await wire.ask(Api.CREATE_TOPICS, **create_values("orders"))
-            for _ in range(12):
-                await wire.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: batch(bytes(1_000_000))}}))
-            await deaf.send(
-                Api.FETCH, 11, fetch_values({"orders": [(0, 0)]}, max_bytes=50 << 20, partition_max_bytes=50 << 20)
-            )
-            await wire.ask(Api.METADATA, 12, topics=None)
+            await leave_an_answer_unread(wire, deaf)
             process.process.send_signal(signal.SIGTERM)
             assert await wire.is_closed(), "it is stopping, and waits for the client that does not read"
             process.process.send_signal(signal.SIGINT)
