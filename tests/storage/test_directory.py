@@ -13,7 +13,7 @@ from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import DirectoryUnusableError, StorageError
 from gomq_storage.files import OsFile, OsFiles
 from gomq_storage.identity import DirectoryIdentity, encode_uuid
-from gomq_storage.layout import TopicPartition
+from gomq_storage.layout import PARTITION_METADATA_FILE_NAME, TopicPartition, partition_directory_name
 from tests.support.log_batches import numbered, values_in, values_of
 from tests.support.memory_files import MemoryFiles
 from tests.support.rights import as_nobody, folder_for_all
@@ -367,6 +367,18 @@ def test_logs_that_cannot_all_be_made_are_gone_and_what_had_their_names_is_kept(
     assert stray.endswith("-stray")
     assert files.content(files.root / stray / "notes") == b"mine"
     directory.close()
+
+
+def test_the_topics_id_of_each_log_that_was_made_survives_a_power_cut():
+    files = MemoryFiles()
+    directory = directory_in(files)
+    directory.create_logs(MANY, topic_id=TOPIC_ID, config=CONFIG)
+
+    for seed in range(20):
+        crashed = files.crash(seed)
+        for partition in MANY:
+            path = files.root / partition_directory_name(partition) / PARTITION_METADATA_FILE_NAME
+            assert crashed.content(path) == f"version: 0\ntopic_id: {encode_uuid(TOPIC_ID)}".encode()
 
 
 def test_what_was_known_of_a_log_that_was_removed_is_not_believed_of_the_next_after_a_power_cut():
