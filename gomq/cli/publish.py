@@ -18,7 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from gomq.cli.lines import read_lines
 from gomq.cli.options import broker_option, format_option, option, pairs, run, utf8
 from gomq.client import NewMessage, Producer
-from gomq.client.settings import Acks
+from gomq.client.producing.settings import Acks
 from gomq.errors import GomqError
 from gomq_storage.compression import Codec
 

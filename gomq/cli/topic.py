@@ -11,7 +11,7 @@ from gomq.cli.options import FAILED, broker_option, format_option, option, pairs
 from gomq.cli.tables import print_table
 from gomq.cli.topic_output import DescribedTopic, optional_text, print_json, print_text
 from gomq.client import Admin
-from gomq.client.deleting import EVERYTHING
+from gomq.client.admin.records import EVERYTHING
 from gomq.errors import BrokerError
 
 _topics = click.argument("names", nargs=-1, required=True, metavar="TOPIC...", callback=utf8)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gomq.cli.tables import print_table
-from gomq.client.admin import PartitionDescription, TopicDescription
-from gomq.client.configs import TopicConfigEntry
+from gomq.client.admin.admin import PartitionDescription, TopicDescription
+from gomq.client.admin.configs import TopicConfigEntry
 
 _PARTITION_HEADINGS = ("TOPIC", "PARTITION", "LEADER", "REPLICAS", "ISR", "BEGIN-OFFSET", "END-OFFSET")
 _CONFIG_HEADINGS = ("TOPIC", "CONFIG", "VALUE", "SOURCE")

@@ -1,10 +1,23 @@
 """What the client's tests share."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from tests.support.fake_broker import FakeCluster, fake_cluster
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(("asyncio", {}), id="asyncio"),
+        pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
+        pytest.param(("trio", {}), id="trio"),
+    ]
+)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Every asynchronous test of the client runs on asyncio's two loops and on trio."""
+    return request.param
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 import gomq
-from gomq.client.settings import ConnectionSettings, ConsumerSettings, ProducerSettings
+from gomq.client.cluster.settings import ConnectionSettings
+from gomq.client.consuming.settings import ConsumerSettings
+from gomq.client.producing.settings import ProducerSettings
 from gomq.errors import ConfigurationError
 
 

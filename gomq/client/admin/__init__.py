@@ -1,0 +1,1 @@
+"""The admin, and what it asks: topics, configs, records."""

@@ -1,0 +1,194 @@
+"""The brokers behind an address: who they are, who leads which partition, and the connections to them.
+
+Two connections to a broker at most: what may have to wait there, Produce and Fetch, is asked on one of its own, for
+a broker answers the requests of one connection in their order.
+"""
+
+from collections.abc import Iterable
+from enum import Enum, auto
+from typing import Any, Final
+
+import anyio
+from anyio.abc import TaskGroup
+from kio.schema.errors import ErrorCode
+
+from gomq.client.cluster.backoff import Backoff
+from gomq.client.cluster.connection import Connection, open_connection
+from gomq.client.cluster.metadata import ClusterMetadata, TopicMetadata, read_metadata
+from gomq.client.cluster.settings import ConnectionSettings
+from gomq.errors import ClosedError, ConnectionFailedError, GomqError, ProtocolError, UnknownTopicError, error_for
+from gomq.net.address import Address, parse_addresses
+from gomq.protocol.api import Api
+
+DEFAULT_PORT: Final = 9092
+UNKNOWN_TOPIC: Final = 3
+_LEADERLESS_CODES: Final = frozenset({0, 5})
+"""What brokers say of a topic some of whose partitions have no leader."""
+
+
+class Purpose(Enum):
+    """What a connection is used for."""
+
+    CONTROL = auto()
+    DATA = auto()
+
+
+class Cluster:
+    """Brokers and the connections to them.
+
+    Args:
+        addresses: HOST:PORT of one broker or, comma-separated, of several: the first that answers tells the others.
+        settings: timeouts and limits.
+        group: where the connections' tasks run.
+        owner: what the client calls itself, for the error of whoever uses it too late.
+    """
+
+    def __init__(self, addresses: str, settings: ConnectionSettings, group: TaskGroup, *, owner: str) -> None:
+        self._bootstrap = parse_addresses(addresses, default_port=DEFAULT_PORT)
+        self._settings = settings
+        self._group = group
+        self._owner = owner
+        self._is_closed = False
+        self._connections: dict[tuple[Address, Purpose], Connection] = {}
+        self._opening: dict[tuple[Address, Purpose], anyio.Lock] = {}
+        self._metadata = ClusterMetadata()
+
+    def new_backoff(self) -> Backoff:
+        """Make a backoff of the settings."""
+        return Backoff(first=self._settings.first_backoff, most=self._settings.max_backoff)
+
+    def topic(self, name: str) -> TopicMetadata | None:
+        """Return what is known of a topic that exists."""
+        topic = self._metadata.topics.get(name)
+        return topic if topic is not None and not topic.error_code else None
+
+    def leader(self, topic: str, partition: int) -> int | None:
+        """Return the node that leads a partition, or None when none is known."""
+        found = self.topic(topic)
+        if found is None or partition >= len(found.partitions):
+            return None
+        return found.partitions[partition].leader
+
+    def open_connection(self, node: int) -> Connection | None:
+        """Return the connection for data to a node, if there is an open one."""
+        broker = self._metadata.brokers.get(node)
+        connection = self._connections.get((broker.address, Purpose.DATA)) if broker is not None else None
+        return connection if connection is not None and connection.is_open else None
+
+    async def connect(self, node: int, purpose: Purpose) -> Connection:
+        """Return an open connection to a node, making it where there is none.
+
+        Raises:
+            ConnectionFailedError: it cannot be made, or the node is not known.
+        """
+        broker = self._metadata.brokers.get(node)
+        if broker is None:
+            raise ConnectionFailedError(f"node {node}", "no broker of the cluster has this id")
+        return await self._connect(broker.address, purpose)
+
+    async def refresh(self, topics: Iterable[str] | None, *, may_create: bool = False) -> ClusterMetadata:
+        """Ask for brokers and topics; what is learnt replaces what was known of them.
+
+        Args:
+            topics: their names; None for all there are.
+            may_create: whether the broker may create those that do not exist.
+        """
+        values = {
+            "topics": None if topics is None else [{"name": name, "topic_id": None} for name in topics],
+            "allow_auto_topic_creation": may_create,
+            "include_cluster_authorized_operations": False,
+            "include_topic_authorized_operations": False,
+        }
+        answer = read_metadata(await self.ask(Api.METADATA, values))
+        known = {} if topics is None else self._metadata.topics
+        self._metadata = ClusterMetadata(
+            cluster_id=answer.cluster_id,
+            controller_id=answer.controller_id,
+            brokers=answer.brokers,
+            topics=known | answer.topics,
+        )
+        return answer
+
+    async def find_topic(
+        self, name: str, *, may_create: bool, is_new: bool = True, patience: float = 0.0
+    ) -> TopicMetadata:
+        """Return a topic whose partitions all have leaders.
+
+        Args:
+            name: the topic.
+            may_create: whether the broker may create it.
+            is_new: whether it may be so new that not every broker knows it.
+            patience: seconds to wait until it has leaders and, when it is new, is known.
+
+        Raises:
+            UnknownTopicError: it does not exist.
+            BrokerError: it cannot be used, for whatever reason a broker gives.
+        """
+        deadline = anyio.current_time() + patience
+        backoff = self.new_backoff()
+        while True:
+            topic = (await self.refresh([name], may_create=may_create)).topics.get(name)
+            if topic is None:
+                raise ProtocolError(f"the answer to a request for topic {name!r} does not mention it")
+            if not topic.error_code and topic.has_leaders:
+                return topic
+            may_pass = topic.error_code in _LEADERLESS_CODES or (is_new and topic.error_code == UNKNOWN_TOPIC)
+            if not may_pass or anyio.current_time() >= deadline:
+                raise topic_error(topic)
+            await anyio.sleep(backoff.next())
+
+    async def ask(self, api: Api, values: dict[str, Any], *, node: int | None = None) -> Any:  # noqa: ANN401
+        """Ask a node, or any broker, and return its answer."""
+        if node is not None:
+            connection = await self.connect(node, Purpose.CONTROL)
+        else:
+            connection = await self._connect_any()
+        return await connection.ask(api, values)
+
+    def close(self) -> None:
+        """End all connections, and make no more."""
+        self._is_closed = True
+        for connection in self._connections.values():
+            connection.close()
+
+    async def _connect_any(self) -> Connection:
+        """Return a connection that is open, or the first that can be made: to known brokers, then as at the start."""
+        for (_, purpose), connection in self._connections.items():
+            if purpose is Purpose.CONTROL and connection.is_open:
+                return connection
+        failure: GomqError | None = None
+        known = (broker.address for broker in self._metadata.brokers.values())
+        for address in dict.fromkeys((*known, *self._bootstrap)):
+            try:
+                return await self._connect(address, Purpose.CONTROL)
+            except GomqError as error:
+                failure = failure or error
+        assert failure is not None  # there is at least one address
+        raise failure
+
+    async def _connect(self, address: Address, purpose: Purpose) -> Connection:
+        key = (address, purpose)
+        async with self._opening.setdefault(key, anyio.Lock()):
+            if self._is_closed:
+                raise ClosedError(self._owner)
+            connection = self._connections.get(key)
+            if connection is None or not connection.is_open:
+                connection = self._connections[key] = await open_connection(address, self._settings, self._group)
+            return connection
+
+
+def topic_error(topic: TopicMetadata) -> GomqError:
+    """Make the error that says why a topic cannot be used."""
+    if topic.error_code == UNKNOWN_TOPIC:
+        return UnknownTopicError(f"topic {topic.name!r} does not exist")
+    if topic.error_code:
+        return error_for(topic.error_code, f"topic {topic.name!r} cannot be used: {_words(topic.error_code)}")
+    where = f"partition {', '.join(map(str, topic.leaderless))}" if topic.partitions else "any partition"
+    return error_for(5, f"topic {topic.name!r} has no leader for {where}")
+
+
+def _words(error_code: int) -> str:
+    try:
+        return ErrorCode(error_code).name.replace("_", " ")
+    except ValueError:
+        return "for a reason that this client does not know"

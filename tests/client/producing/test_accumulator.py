@@ -1,0 +1,187 @@
+"""The accumulator against a naive model: nothing is lost, doubled or reordered, and its size comes back to zero."""
+
+from collections import defaultdict
+from math import inf
+
+import anyio
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gomq.client.producing.accumulator import Accumulator, OutgoingBatch, PartitionQueue, batch_of_values, size_of
+from gomq.errors import BrokerError, ClosedError, DeliveryFailedError, GomqError
+from gomq.protocol.frames import FrameSizeError
+from gomq_storage.batch import read_header
+from gomq_storage.compression import Codec
+from gomq_storage.layout import TopicPartition
+from gomq_storage.record import NewRecord, decode_batch
+
+MAX_BATCH_BYTES = 300
+TARGETS = [TopicPartition("orders", 0), TopicPartition("orders", 1)]
+targets = st.sampled_from(TARGETS)
+
+
+class AccumulatorMachine(RuleBasedStateMachine):
+    """Records and whole batches go in; a broker takes, refuses, loses and stores them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accumulator = Accumulator(max_batch_bytes=MAX_BATCH_BYTES, buffer_bytes=2000)
+        self.number = 0
+        self.waiting: dict[TopicPartition, list[bytes]] = defaultdict(list)
+        """The model: values that are neither stored nor given up, by partition, in their order."""
+        self.stored: dict[TopicPartition, list[bytes]] = defaultdict(list)
+        self.contents: dict[OutgoingBatch, list[bytes]] = defaultdict(list)
+        self.owners = (object(), object())
+
+    def _new_value(self, size: int) -> bytes:
+        self.number += 1
+        return b"%06d" % self.number + bytes(size)
+
+    @rule(to=targets, size=st.integers(0, 400))
+    def add_record(self, to: TopicPartition, size: int) -> None:
+        value = self._new_value(size)
+        record = NewRecord(value, timestamp=0)
+        batch, position = self.accumulator.add_record(to, record, now=0, deadline=10)
+        self.contents[batch].append(value)
+        self.waiting[to].append(value)
+        assert position == len(self.contents[batch]) - 1
+        assert len(self.contents[batch]) == 1 or batch.size <= MAX_BATCH_BYTES
+
+    @rule(to=targets, count=st.integers(1, 5), owner=st.sampled_from([0, 1]))
+    def add_batch(self, to: TopicPartition, count: int, owner: int) -> None:
+        values = [self._new_value(3) for _ in range(count)]
+        batch = batch_of_values(to, values, now=0, now_ms=0, deadline=10, codec=Codec.NONE, owner=self.owners[owner])
+        self.accumulator.add_batch(batch)
+        self.contents[batch] = values
+        self.waiting[to] += values
+
+    @precondition(lambda self: any(self.sendable()))
+    @rule(data=st.data())
+    def send(self, data: st.DataObject) -> None:
+        queue = data.draw(st.sampled_from(self.sendable()))
+        batch = self.accumulator.take(queue)
+        encoded = batch.encode(Codec.NONE)
+        assert [record.value for record in decode_batch(encoded, read_header(encoded))] == self.contents[batch]
+
+    @precondition(lambda self: any(self.in_flight()))
+    @rule(data=st.data(), outcome=st.sampled_from(["stored", "again", "refused"]))
+    def answer(self, data: st.DataObject, outcome: str) -> None:
+        queue = data.draw(st.sampled_from(self.in_flight()))
+        batch = queue.in_flight
+        assert batch is not None
+        was_given_up = batch.done.is_set()
+        match outcome:
+            case "stored":
+                first = len(self.stored[queue.target])
+                self.accumulator.succeed(queue, base_offset=first, log_append_time=None)
+                if not was_given_up:
+                    self.stored[queue.target] += self.contents[batch]
+                    self._forget(batch)
+            case "again":
+                self.accumulator.put_back(queue, retry_at=1)
+            case _:
+                behind = [each for each in queue.batches if each.owner is batch.owner and batch.owner is not None]
+                self.accumulator.fail(queue, BrokerError("no", code=10), gave_up=False)
+                for each in [*([] if was_given_up else [batch]), *behind]:
+                    self._forget(each)
+        assert queue.in_flight is None
+
+    @precondition(lambda self: any(self.accumulator.unfinished()))
+    @rule(data=st.data())
+    def expire(self, data: st.DataObject) -> None:
+        batch = data.draw(st.sampled_from(self.accumulator.unfinished()))
+        queue = self.accumulator.queue(batch.target)
+        behind = [each for each in queue.batches if each.owner is batch.owner and batch.owner is not None]
+        self.accumulator.give_up(batch, BrokerError("late", code=7), gave_up=True)
+        for each in dict.fromkeys([batch, *behind]):
+            self._forget(each)
+            assert isinstance(each.error(count=1), DeliveryFailedError)
+
+    @rule(owner=st.sampled_from([0, 1]))
+    def withdraw(self, owner: int) -> None:
+        gone = [batch for target in TARGETS for batch in self.accumulator.queue(target).batches]
+        self.accumulator.withdraw(self.owners[owner], TARGETS)
+        for batch in gone:
+            if batch.owner is self.owners[owner]:
+                self._forget(batch)
+
+    def _forget(self, batch: OutgoingBatch) -> None:
+        assert batch.done.is_set()
+        for value in self.contents[batch]:
+            self.waiting[batch.target].remove(value)
+
+    def sendable(self) -> list[PartitionQueue]:
+        return [queue for queue in self.accumulator.busy() if queue.in_flight is None and queue.batches]
+
+    def in_flight(self) -> list[PartitionQueue]:
+        return [queue for queue in self.accumulator.busy() if queue.in_flight is not None]
+
+    @invariant()
+    def what_waits_is_what_the_model_says_in_its_order(self) -> None:
+        for target in TARGETS:
+            here = [value for batch in self.accumulator.queue(target).unfinished for value in self.contents[batch]]
+            assert here == self.waiting[target]
+
+    @invariant()
+    def idle_queues_are_forgotten_and_the_size_is_that_of_what_waits(self) -> None:
+        unfinished = self.accumulator.unfinished()
+        assert bool(self.accumulator._size) == bool(unfinished)
+        assert self.accumulator._size <= sum(batch.size for batch in unfinished)
+        for queue in self.accumulator.busy():
+            assert queue.batches or queue.in_flight is not None
+
+    def teardown(self) -> None:
+        self.accumulator.close()
+        assert self.accumulator.unfinished() == []
+        assert self.accumulator._size == 0
+
+
+TestAccumulator = AccumulatorMachine.TestCase
+
+
+def test_what_is_due_when():
+    queue = PartitionQueue(TARGETS[0])
+    assert queue.due_at(linger=1) == inf
+    open_batch = OutgoingBatch(TARGETS[0], now=5, deadline=100)
+    queue.batches.append(open_batch)
+    assert queue.due_at(linger=1) == 6
+    queue.batches.append(OutgoingBatch(TARGETS[0], now=5.5, deadline=100))
+    assert queue.due_at(linger=1) == -inf
+    queue.retry_at = 50
+    assert queue.due_at(linger=1) == 50
+    queue.in_flight = queue.batches.popleft()
+    assert queue.due_at(linger=1) == inf
+
+
+def test_a_size_is_never_less_than_what_the_record_takes():
+    record = NewRecord(b"value", b"key", (("žluť", b"x"), ("null", None)), 0)
+    batch = OutgoingBatch(TARGETS[0], now=0, deadline=0)
+    batch.add(record, size_of(record))
+    assert len(batch.encode(Codec.NONE)) <= batch.size
+
+
+@pytest.mark.parametrize("cause", [BrokerError("no", code=29), FrameSizeError(-1, 5), ClosedError("producer")])
+def test_each_who_waits_gets_an_error_of_its_own_with_the_causes_data(cause: GomqError):
+    batch = OutgoingBatch(TARGETS[0], now=0, deadline=0)
+    batch.add(NewRecord(b"", timestamp=0), 21)
+    batch.cause = cause
+    first, second = batch.error(count=1), batch.error(count=1)
+
+    assert first is not second
+    assert first is not cause
+    assert (type(first), str(first), vars(first)) == (type(cause), str(cause), vars(cause))
+
+
+async def test_a_closed_accumulator_takes_nothing_and_wakes_those_who_wait_for_room():
+    accumulator = Accumulator(max_batch_bytes=100, buffer_bytes=100)
+    accumulator.add_record(TARGETS[0], NewRecord(bytes(200), timestamp=0), now=0, deadline=1)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(accumulator.wait_for_change)
+            await anyio.wait_all_tasks_blocked()
+            assert not accumulator.has_room
+            accumulator.close()
+    with pytest.raises(ClosedError):
+        accumulator.add_record(TARGETS[0], NewRecord(b"", timestamp=0), now=0, deadline=1)

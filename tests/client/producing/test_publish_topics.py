@@ -1,0 +1,89 @@
+"""Publishing to topics that are new, unknown, forbidden or without a leader, and to brokers that are too old."""
+
+import anyio
+import pytest
+
+import gomq
+from gomq.errors import InvalidTopicError
+from gomq.protocol.api import Api, Versions
+from tests.client.producing.test_delivery import quick, values_in
+from tests.support.fake_broker import FakeCluster, fails_with, hangs_up
+from tests.support.waiting import until
+
+
+async def test_a_topic_that_may_not_be_used_any_more_is_given_up_at_once(fake: FakeCluster):
+    async with gomq.Producer(fake.address, settings=quick()) as producer:
+        await producer.create_topic("orders")
+        fake.always(Api.PRODUCE, fails_with(6))
+        fake.always(Api.METADATA, fails_with(29))
+        with anyio.fail_after(5), pytest.raises(gomq.BrokerError, match="'orders' cannot be used") as caught:
+            await producer.publish("orders", b"x")
+
+    assert caught.value.code == 29
+
+
+async def test_a_topic_that_is_unknown_for_a_while_is_waited_for(fake: FakeCluster):
+    async with gomq.Producer(fake.address, settings=quick()) as producer:
+        await producer.create_topic("orders")
+        fake.next(Api.PRODUCE, fails_with(3))
+        fake.next(Api.METADATA, fails_with(3), hangs_up, fails_with(5))
+        await producer.publish("orders", b"x")
+
+    assert values_in(fake) == [b"x"]
+
+
+async def test_a_topic_that_nobody_creates_is_unknown_to_all_who_ask_at_the_same_time(
+    fake: FakeCluster, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gomq.client.producing.producer._NEW_TOPIC_PATIENCE", 0.3)
+    fake.answers.creates_topics = False
+    caught: list[Exception] = []
+
+    async def publish(producer: gomq.Producer) -> None:
+        try:
+            await producer.publish("orders", b"x")
+        except gomq.UnknownTopicError as error:
+            caught.append(error)
+
+    async with gomq.Producer(fake.address, settings=quick()) as producer:
+        with anyio.fail_after(1.5):
+            async with anyio.create_task_group() as group:
+                for _ in range(10):
+                    group.start_soon(publish, producer)
+        assert {str(error) for error in caught} == {"topic 'orders' does not exist"}
+        assert len({id(error) for error in caught}) == 10
+        fake.answers.make_topic("orders")
+        assert (await producer.publish("orders", b"now")).offset == 0
+
+
+async def test_a_topic_without_a_leader_is_waited_for(fake: FakeCluster):
+    (partition,) = fake.answers.make_topic("orders")
+    partition.leader = -1
+    async with gomq.Producer(fake.address, settings=quick()) as producer, anyio.create_task_group() as group:
+        group.start_soon(producer.publish, "orders", b"x")
+        await until(lambda: len(fake.asked(Api.METADATA)) > 3)
+        partition.leader = 1
+
+    assert values_in(fake) == [b"x"]
+
+
+async def test_an_impossible_topic_name_is_refused_at_once(broker: gomq.Broker):
+    async with gomq.Producer(broker.address) as producer:
+        with anyio.fail_after(5), pytest.raises(InvalidTopicError, match="'no/slashes'"):
+            await producer.publish("no/slashes", b"x")
+
+
+@pytest.mark.parametrize(
+    ("offered", "codec", "complaint"),
+    [
+        (Versions(0, 2), "none", "serves no version of PRODUCE that this client speaks"),
+        (Versions(3, 6), "zstd", "too old for zstd: choose another codec"),
+    ],
+)
+async def test_a_broker_that_is_too_old_is_named(fake: FakeCluster, offered: Versions, codec: str, complaint: str):
+    fake.versions[Api.PRODUCE] = offered
+    async with gomq.Producer(fake.address, codec=codec) as producer:
+        with pytest.raises(gomq.GomqError, match=complaint):
+            await producer.publish("orders", b"x")
+        with pytest.raises(gomq.GomqError, match=complaint):
+            await producer.publish_many("orders", [b"x"])
