@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench soak interop-kafka mutants fuzz clean
+.PHONY: help demo test check format bench compiled soak interop-kafka interop-clients mutants fuzz clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -24,7 +24,7 @@ demo: $(VENV)/.run  ## publish this repository's own lines, replay them from off
 	@$(BIN)/gomq demo README.md pyproject.toml gomq/__init__.py storage/gomq_storage/log.py
 
 # Two workers, for two cores; each takes whole files, so that what a file's tests share is set up once.
-test: interop-kafka  ## run every test that ends within minutes
+test: interop-kafka interop-clients  ## run every test that ends within minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/.dev  ## formatting, lint, types, import contracts
@@ -47,9 +47,20 @@ format: $(VENV)/.dev  ## rewrite the code the way `make check` wants it
 bench: .venv-bench/.bench  ## measure broker, client and log beside their peers, 20 minutes; ARGS=--quick for less, ARGS=--help
 	@.venv-bench/bin/python -m benchmarks $(ARGS)
 
+# The extension modules come from the wheel, unpacked; all else from here.
+compiled: $(VENV)/.dev  ## build the wheel whose decoder of records is machine code, and test that; needs a C compiler
+	@rm -rf dist/compiled
+	@GOMQ_COMPILE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist/compiled .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target dist/compiled/unpacked dist/compiled/*.whl
+	@GOMQ_COMPILE=1 PYTHONPATH=dist/compiled/unpacked $(BIN)/python -m pytest -q tests/storage/test_record*.py tests/client/consuming
+	@ls dist/compiled/*.whl
+
 interop-kafka: $(VENV)/.dev  ## fetch Apache Kafka's jars for the tests that compare with it, where java and mvn are
 	@tests/interop/fetch-kafka
 	@$(BIN)/python -m tests.support.kafka_archive
+
+interop-clients:  ## fetch KafkaJS and franz-go for the tests of them, where node, npm and go are
+	@tests/interop/fetch-clients
 
 soak: $(VENV)/.dev  ## the long tests: crash loops and large logs
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -m soak --timeout 3600

@@ -3,13 +3,14 @@
 Timestamps are whole milliseconds since the epoch, as Kafka stores them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
 from gomq.errors import ConfigurationError
-from gomq_storage.record_columns import Headers
+from gomq_storage.record import make_rows
+from gomq_storage.record_fields import Columns, Headers
 
 HeadersInput: TypeAlias = Mapping[str, bytes | None] | Iterable[tuple[str, bytes | None]]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,13 +50,78 @@ class NewMessage(NamedTuple):
     """Milliseconds since the epoch; None takes the current time."""
 
 
-class Batch(NamedTuple):
-    """Consecutive messages of one partition."""
+class Batch:
+    """Consecutive messages of one partition, by rising offsets; at least one where a consumer hands it out.
 
-    topic: str
-    partition: int
-    messages: list[Message]
-    """At least one, by rising offsets."""
+    ``for message in batch.messages`` is the plain way. Where speed counts and some of the fields are all that is
+    wanted, take these: each is a list of what all the messages have of it, in their order, and no message is made.
+    A batch does not change; neither should the lists.
+
+    Args:
+        topic: the topic.
+        partition: the partition.
+        columns: the messages, field by field.
+    """
+
+    __slots__ = ("_columns", "_messages", "partition", "topic")
+
+    def __init__(self, topic: str, partition: int, columns: Columns) -> None:
+        self.topic = topic
+        self.partition = partition
+        self._columns = columns
+        self._messages: list[Message] | None = None
+
+    @property
+    def messages(self) -> list[Message]:
+        """All of them, made at first use."""
+        if self._messages is None:
+            self._messages = make_rows(Message, (self.topic, self.partition), self._columns)
+        return self._messages
+
+    @property
+    def values(self) -> list[bytes | None]:
+        """The messages' values."""
+        return self._columns.values
+
+    @property
+    def keys(self) -> list[bytes | None]:
+        """The messages' keys."""
+        return self._columns.keys
+
+    @property
+    def headers(self) -> list[Headers]:
+        """The messages' headers."""
+        return self._columns.headers
+
+    @property
+    def offsets(self) -> list[int]:
+        """The messages' offsets."""
+        return self._columns.offsets
+
+    @property
+    def timestamps(self) -> list[int]:
+        """The messages' timestamps, in milliseconds since the epoch, -1 for none."""
+        return self._columns.timestamps
+
+    def __len__(self) -> int:
+        """How many messages there are."""
+        return len(self._columns.values)
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self.messages)
+
+    def part(self, start: int, stop: int | None = None) -> "Batch":
+        """Return those from one place in the lists to another as a batch of their own; negative counts from the end."""
+        columns = Columns._make(column[start:stop] for column in self._columns)
+        part = Batch(self.topic, self.partition, columns)
+        if self._messages is not None:
+            part._messages = self._messages[start:stop]
+        return part
+
+    def __repr__(self) -> str:
+        offsets = self.offsets
+        where = f", offsets {offsets[0]} to {offsets[-1]}" if offsets else ""
+        return f"<Batch of {len(self)} messages, {self.topic}-{self.partition}{where}>"
 
 
 class Receipt(NamedTuple):

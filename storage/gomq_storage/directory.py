@@ -14,6 +14,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gomq_storage.checkpoint import Checkpoints, CleanEnd
 from gomq_storage.config import LogConfig
@@ -31,6 +32,14 @@ from gomq_storage.layout import (
     stray_directory_name,
 )
 from gomq_storage.log import Log
+
+
+class NewLog(NamedTuple):
+    """A log that is to be made."""
+
+    partition: TopicPartition
+    topic_id: uuid.UUID
+    config: LogConfig
 
 
 class LogDirectory:
@@ -85,10 +94,10 @@ class LogDirectory:
 
     def create_log(self, partition: TopicPartition, *, topic_id: uuid.UUID, config: LogConfig) -> Log:
         """Make a partition's folder and an empty log in it, as ``create_logs`` does."""
-        return self.create_logs([partition], topic_id=topic_id, config=config)[0]
+        return self.create_logs([NewLog(partition, topic_id, config)])[0]
 
-    def create_logs(self, partitions: Sequence[TopicPartition], *, topic_id: uuid.UUID, config: LogConfig) -> list[Log]:
-        """Make the folders of a topic's partitions and empty logs in them, all of it synced; all or none.
+    def create_logs(self, wanted: Sequence[NewLog]) -> list[Log]:
+        """Make the folders of partitions and empty logs in them, all of it synced; all or none.
 
         1. Put aside folders of these names that are there, because a topic was not deleted or created to the end, and
         forget for good what the checkpoints say of them.  2. Make folders and files.  3. Sync the files, each folder,
@@ -97,13 +106,13 @@ class LogDirectory:
         Raises:
             OSError, StorageError: it could not be done; what was made is removed again.
         """
-        for partition in partitions:
+        for partition, _, _ in wanted:
             self._put_aside(partition)
             self.checkpoints.forget(partition)
         self.checkpoints.save_forgotten()
         logs: list[Log] = []
         try:
-            for partition in partitions:
+            for partition, topic_id, config in wanted:
                 self._make_folder(partition, topic_id)
                 logs.append(self.open_log(partition, config=config))
             for log in logs:
@@ -113,7 +122,7 @@ class LogDirectory:
         except (OSError, StorageError):
             for log in logs:
                 log.abandon()
-            self.remove_logs(partitions)
+            self.remove_logs([partition for partition, _, _ in wanted])
             raise
         return logs
 

@@ -171,6 +171,4 @@ class Log(WritableLog):
         self._synced = min(self._synced, self._end)
         self._log_start = min(self._log_start, end)
         self.notes.forget_behind(end)
-        self.producers = recover_producers(
-            self.files, self.directory, self._segments, log_start=self._log_start, log_end=end
-        )
+        self.producers = recover_producers(self.files, self.directory, self._segments, log_end=end)

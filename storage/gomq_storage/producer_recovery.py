@@ -1,7 +1,8 @@
 """A log's producer snapshots: ``<offset>.snapshot`` tells of the batches below it. Kafka: ``ProducerStateManager``.
 
 A snapshot is disposable: one that is missing or damaged is passed over, and the batches behind an older one tell the
-rest. One is written when a segment is begun and when the log is closed; it goes with the segment of its offset.
+rest. One is written when a segment is begun and when the log is closed; it goes with the segment of its offset, once
+another that is on the device tells of the same.
 """
 
 import struct
@@ -25,13 +26,14 @@ _RECALLED_BYTES: Final = 128 << 10
 _VERSION_AND_COORDINATOR_EPOCH: Final = struct.Struct(">hi")
 
 
-def recover_producers(
-    files: Files, directory: Path, segments: Sequence[Segment], *, log_start: int, log_end: int
-) -> Producers:
-    """Read the newest good snapshot that is not of a later log end, and the headers of the batches behind it."""
+def recover_producers(files: Files, directory: Path, segments: Sequence[Segment], *, log_end: int) -> Producers:
+    """Read the newest good snapshot that is not of a later log end, and the headers of the batches behind it.
+
+    Without one all batches are looked at, those too that were deleted and are still there.
+    """
     producers = _newest_snapshot(files, directory, log_end)
     if producers is None:
-        producers = Producers(end=log_start)
+        producers = Producers(end=segments[0].base_offset if segments else log_end)
     told = producers.end
     if producers.end < log_end:
         for segment in segments:
@@ -58,6 +60,26 @@ def write_snapshot(files: Files, directory: Path, producers: Producers) -> None:
         file.close()
 
 
+def secure_producers(files: Files, directory: Path, producers: Producers, *, base_offset: int) -> None:
+    """See that a snapshot on the device tells of the producers, before segments go that tell of them.
+
+    There is one since the first of the segments that stay was begun, if there was room for it. Where there is no room
+    now either, what is known of them lasts until the process ends: segments go so that there is room.
+
+    Args:
+        files: the file system.
+        directory: the log's folder.
+        producers: as they are at the log's end; nobody may change them meanwhile.
+        base_offset: of the first segment that stays.
+    """
+    if not len(producers):
+        return
+    with suppress(OSError):
+        if not _sync_snapshot(files, directory, base_offset):
+            write_snapshot(files, directory, producers)
+            _sync_snapshot(files, directory, producers.end)
+
+
 def remove_snapshots(files: Files, directory: Path, offsets: Iterable[int]) -> None:
     """Remove the snapshots of these offsets; one that is not there need not be removed."""
     for offset in offsets:
@@ -69,6 +91,22 @@ def snapshot_offsets(files: Files, directory: Path) -> list[int]:
     """List the offsets that there are snapshots of, ascending."""
     names = files.names(directory)
     return sorted(offset for name in names if (offset := parse_snapshot_file_name(name)) is not None)
+
+
+def _sync_snapshot(files: Files, directory: Path, offset: int) -> bool:
+    """See that the snapshot of an offset is on the device, if it is good; say whether it is."""
+    path = directory / segment_file_name(offset, SNAPSHOT_SUFFIX)
+    try:
+        decode_snapshot(read_whole(files, path, max_bytes=_MAX_SNAPSHOT_BYTES), end=offset)
+    except (FileNotFoundError, CorruptFileError):
+        return False
+    file = files.open(path)
+    try:
+        file.sync()
+    finally:
+        file.close()
+    files.sync_directory(directory)
+    return True
 
 
 def _newest_snapshot(files: Files, directory: Path, log_end: int) -> Producers | None:

@@ -29,7 +29,8 @@ from gomq_storage.batch import (
 )
 from gomq_storage.compression import DEFAULT_MAX_DECOMPRESSED_BYTES, Codec, compress, decompress
 from gomq_storage.errors import CorruptBatchError
-from gomq_storage.record_columns import Headers, Place, decode_columns
+from gomq_storage.record_columns import Place, decode_columns
+from gomq_storage.record_fields import Columns, Headers
 from gomq_storage.varint import SMALL, encode
 
 MIN_RECORD_SIZE: Final = 7
@@ -90,22 +91,31 @@ def encode_values(values: Sequence[bytes]) -> bytes:
 def encode_records(records: Iterable[NewRecord], *, base_timestamp: int) -> bytes:
     """Encode records with offset deltas 0, 1, ... and timestamp deltas to ``base_timestamp``."""
     parts: list[bytes] = []
+    extend = parts.extend
     for delta, (value, key, headers, timestamp) in enumerate(records):
-        body = [
-            b"\0",
-            b"\0" if timestamp is None else encode(timestamp - base_timestamp),
-            encode(delta),
-            _NULL if key is None else encode(len(key)) + key,
-            _NULL if value is None else encode(len(value)) + value,
-            encode(len(headers)),
-        ]
-        for name, header_value in headers:
-            raw = name.encode()
-            body += (encode(len(raw)), raw)
-            body.append(_NULL if header_value is None else encode(len(header_value)) + header_value)
-        record = b"".join(body)
-        parts += (encode(len(record)), record)
+        stamp = b"\0" if timestamp is None or timestamp == base_timestamp else _varint(timestamp - base_timestamp)
+        number = _varint(delta)
+        key_size, key_bytes = (_NULL, b"") if key is None else (_varint(len(key)), key)
+        value_size, value_bytes = (_NULL, b"") if value is None else (_varint(len(value)), value)
+        tail = _encode_headers(headers) if headers else b"\0"
+        sizes = len(stamp) + len(number) + len(key_size) + len(key_bytes) + len(value_size) + len(value_bytes)
+        length = _varint(1 + sizes + len(tail))
+        extend((length, b"\0", stamp, number, key_size, key_bytes, value_size, value_bytes, tail))
     return b"".join(parts)
+
+
+def _encode_headers(headers: Headers) -> bytes:
+    parts = [_varint(len(headers))]
+    for name, value in headers:
+        raw = name.encode()
+        parts += (_varint(len(raw)), raw)
+        parts += (_NULL,) if value is None else (_varint(len(value)), value)
+    return b"".join(parts)
+
+
+def _varint(value: int) -> bytes:
+    """Encode a number that is most likely small."""
+    return SMALL[value] if 0 <= value < _SMALL_COUNT else encode(value)
 
 
 def build_batch(  # noqa: PLR0913 - a batch header's fields, each named at the call
@@ -164,7 +174,19 @@ def decode_batch(
     Raises:
         CorruptBatchError: the records are not what the header says, or not records.
     """
-    return BatchRecords(batch, header, max_bytes=max_bytes).take(Record, (), header.record_count)
+    return make_rows(Record, (), BatchRecords(batch, header, max_bytes=max_bytes).take(header.record_count))
+
+
+def make_rows(kind: type[R], prefix: tuple[Any, ...], columns: Columns) -> list[R]:
+    """Make a named tuple of each record.
+
+    Args:
+        kind: its last five fields are those of ``Record``.
+        prefix: what goes in front of the five fields, the same in each.
+        columns: the records.
+    """
+    rows = zip(*map(repeat, prefix), *columns, strict=False)
+    return list(map(tuple.__new__, repeat(kind), rows))
 
 
 class BatchRecords:
@@ -195,12 +217,10 @@ class BatchRecords:
         """Whether none is left."""
         return self._place.number == self._header.record_count
 
-    def take(self, kind: type[R], prefix: tuple[Any, ...], most: int) -> list[R]:
+    def take(self, most: int) -> Columns:
         """Decode the next records, in their order.
 
         Args:
-            kind: the named tuple to make of each record; its last five fields are those of ``Record``.
-            prefix: what goes in front of the five fields, the same in each.
             most: how many at most.
 
         Raises:
@@ -217,6 +237,5 @@ class BatchRecords:
             raise CorruptBatchError(f"{left} bytes are left behind {header.record_count} records")
         self._place = place
         if header.is_log_append_time:
-            columns = columns._replace(timestamps=[header.max_timestamp] * count)
-        rows = zip(*map(repeat, prefix), *columns, strict=False)
-        return list(map(tuple.__new__, repeat(kind), rows))
+            return columns._replace(timestamps=[header.max_timestamp] * count)
+        return columns

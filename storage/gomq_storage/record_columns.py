@@ -1,35 +1,25 @@
 """The records of a batch, field by field: the hot loop of every consumer. The format is drawn in ``record.py``.
 
-Two lanes, of which either takes a run of records. *Plain* records have a value and neither key nor headers: their
-length says where everything is, so one call of ``struct`` reads all of a record, and what it read is compared with
-what a plain record of that length must hold. Whatever is not plain is read field by field.
+Three lanes, of which each takes a stretch of records. Records that are laid out alike are read all at once; that is in
+``record_runs.py``. *Plain* records have a value and neither key nor headers: their length says where everything is, so
+one call of ``struct`` reads all of a record, and what it read is compared with what a plain record of that length must
+hold. Whatever is neither is read field by field.
+
+This module and what it imports can be compiled; ``make compiled`` shows how. Field by field is then the fastest way for
+all that are not laid out alike.
 """
 
 import struct
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from gomq_storage.batch import BatchHeader
+from gomq_storage.record_fields import Columns, Headers
+from gomq_storage.record_runs import FEW, take_alike
 from gomq_storage.varint import SMALL, decode, encode
 
-Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
-"""A record's headers in their order; a name may come more than once."""
-
 _MAX_LAYOUTS: Final = 4096
-_FEW: Final = 8
-"""So few records are not worth a choice of lanes."""
 _LONGEST_STRETCH: Final = 1024
-
-
-class Columns(NamedTuple):
-    """The fields of a batch's records, each in the records' order."""
-
-    offsets: list[int]
-    timestamps: list[int]
-    """As their producer gave them."""
-    keys: list[bytes | None]
-    values: list[bytes | None]
-    headers: list[Headers]
 
 
 class Place(NamedTuple):
@@ -61,17 +51,22 @@ def decode_columns(data: bytes, header: BatchHeader, place: Place, count: int) -
         [None] * count,
         [()] * count,
     )
-    if count <= _FEW:
+    if count <= FEW:
         return columns, Place(first + count, _take_any(columns, data, first, 0, count, position))
     slot = 0
-    stretch = 1
+    stretch = FEW
     while slot < count:
         start = slot
-        slot, position = _take_plain(columns, data, first, slot, position)
-        stretch = 1 if slot > start else min(2 * stretch, _LONGEST_STRETCH)
+        slot, position = take_alike(columns, data, first, slot, position)
+        if slot == start and not IS_COMPILED:
+            slot, position = _take_plain(columns, data, first, slot, position)
+        if slot - start >= FEW:
+            stretch = FEW
+            continue
         end = min(slot + stretch, count)
         position = _take_any(columns, data, first, slot, end, position)
         slot = end
+        stretch = min(2 * stretch, _LONGEST_STRETCH)
     return columns, Place(first + count, position)
 
 
@@ -241,3 +236,7 @@ def _decode_headers(data: bytes, position: int) -> tuple[Headers, int]:
         position += max(size, 0)
         headers.append((name, value))
     return tuple(headers), position
+
+
+IS_COMPILED: Final = not hasattr(_take_any, "__code__")
+"""Whether this is machine code rather than Python."""

@@ -6,8 +6,9 @@
    b. cut a torn tail, after copying what is cut to ``<base offset>.log.torn-<position>``; bring its indexes up to date.
 3. Check each sealed segment that is not wholly below the recovery point: through its indexes it must end where the
    next one begins. Where it does not, scan it and rebuild its indexes. (The others are checked at their first use.)
-4. Remove the segments below the log's start, and index files and snapshots that belong to nothing.
-5. Read the producers' state from the newest good snapshot and the batches behind it, and the leader epochs.
+4. Read the producers' state from the newest good snapshot and the batches behind it.
+5. Remove the segments below the log's start, and index files and snapshots that belong to nothing.
+6. Read the leader epochs.
 
 A single broker has no replica to fetch from, so nothing is cut that may be good: where a valid batch follows a
 damaged one, or a sealed segment is damaged, opening fails with ``DamagedLogError`` and the log files stay as they are.
@@ -26,7 +27,7 @@ from typing import NamedTuple
 from gomq_storage.checkpoint import LogCheckpoint
 from gomq_storage.config import LogConfig
 from gomq_storage.epochs import EpochStart, LeaderEpochs
-from gomq_storage.errors import CorruptBatchError, CorruptFileError, DamagedLogError
+from gomq_storage.errors import CorruptBatchError, CorruptFileError, DamagedLogError, StorageError
 from gomq_storage.files import Files, read_whole
 from gomq_storage.last_segment import LastSegment
 from gomq_storage.layout import (
@@ -38,7 +39,7 @@ from gomq_storage.layout import (
     parse_snapshot_file_name,
     segment_file_name,
 )
-from gomq_storage.producer_recovery import recover_producers
+from gomq_storage.producer_recovery import recover_producers, secure_producers
 from gomq_storage.producers import Producers
 from gomq_storage.segment import Segment
 from gomq_storage.segment_scan import is_sound, rebuild_indexes
@@ -140,9 +141,9 @@ class _Recovery:
             kept = segments[len(doomed) :]
             for segment, following in pairwise(kept):
                 self._check_sealed(segment, following)
+            producers = self._recover_producers(doomed, kept, log_end)
             self._remove_leftovers(doomed, kept, log_end)
             self._learn_last_epoch(kept)
-            producers = recover_producers(self.files, self.directory, kept, log_start=log_start, log_end=log_end)
         except BaseException as error:
             for segment in segments:
                 segment.close()
@@ -194,6 +195,15 @@ class _Recovery:
             rebuild_indexes(segment, end, self.config, may_have_gaps=self.may_have_gaps)
             self.rebuilt += 1
         segment.is_checked = True
+
+    def _recover_producers(self, doomed: list[Segment], kept: list[Segment], log_end: int) -> Producers:
+        """Find out what producers have written; the segments that are to go may be the only ones to tell."""
+        if doomed:
+            with suppress(StorageError):  # damage in them is none of the log
+                producers = recover_producers(self.files, self.directory, [*doomed, *kept], log_end=log_end)
+                secure_producers(self.files, self.directory, producers, base_offset=kept[0].base_offset)
+                return producers
+        return recover_producers(self.files, self.directory, kept, log_end=log_end)
 
     def _remove_leftovers(self, doomed: list[Segment], kept: list[Segment], log_end: int) -> None:
         """Remove the segments below the log's start, indexes without a log, and snapshots of what is not there."""

@@ -3,8 +3,9 @@
 Kafka: ``LogManager.cleanupLogs``. Letting go of a log's old end, at any point of which the power may go:
 
 1. Move the log's start, in memory.  2. Write the starts of all logs down: now it counts.  3. Take the segments in
-front of it out of the log, and rename their files to ``.deleted``.  4. Unlink these after ``file.delete.delay.ms``,
-for somebody may still be reading them.  What is not done of 3 and 4 the next opening does.
+front of it out of the log, see that what producers wrote in them is known without them, and rename their files to
+``.deleted``.  4. Unlink these after ``file.delete.delay.ms``, for somebody may still be reading them.  What is not done
+of 3 and 4 the next opening does.
 """
 
 import threading
@@ -147,6 +148,7 @@ class Upkeep:
             return None  # a compaction has begun; the next time will do
         try:
             segments = log.detach_below(saved_start)
+            log.secure_producers()
             for segment in segments:
                 segment.rename(REMOVED_SUFFIX)
             self.doom(log, segments)

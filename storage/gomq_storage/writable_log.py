@@ -9,7 +9,8 @@ from gomq_storage.errors import BatchTooLargeError, LogOfflineError
 from gomq_storage.files import Files
 from gomq_storage.log_notes import LogNotes
 from gomq_storage.log_values import AppendResult, LogPosition
-from gomq_storage.producer_recovery import write_snapshot
+from gomq_storage.producer_recovery import secure_producers, write_snapshot
+from gomq_storage.producers import Producers
 from gomq_storage.recovery import Recovered
 from gomq_storage.rolling import ActiveSegment, Room, room_of
 from gomq_storage.segment import Segment
@@ -136,6 +137,12 @@ class WritableLog(SyncedLog):
             self._segments = (*self._segments, segment)
             self._end = LogPosition(self._end.offset, segment.base_offset, 0)
             return segment
+
+    def secure_producers(self) -> None:
+        """See that what producers wrote is known without the segments that were taken out of the log."""
+        with self._changing:
+            producers = Producers.restored(self.producers.active(), end=self.producers.end)
+        secure_producers(self.files, self.directory, producers, base_offset=self._segments[0].base_offset)
 
     def begin_epoch(self, epoch: int) -> None:
         """Say that whatever is appended from now on is of this leader epoch, if not of a later one."""

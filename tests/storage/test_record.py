@@ -97,6 +97,17 @@ def test_the_fast_lane_is_right_where_sizes_get_longer(size: int):
     assert [each.value for each in decoded(sealed(encoded, count=3))] == values
 
 
+@pytest.mark.parametrize(("size", "count"), [(50, 30), (8000, 30), (8180, 30), (20_000, 30), (0, 5000)])
+def test_values_of_many_sizes_are_read_right(size: int, count: int):
+    records = [NewRecord(bytes(size + number), timestamp=number % 100) for number in range(count)]
+
+    found = decoded(sealed(encode_records(records, base_timestamp=50), count=count))
+
+    assert [(each.value, each.timestamp - 100 + 50) for each in found] == [
+        (new.value, new.timestamp) for new in records
+    ]
+
+
 def test_a_batch_holds_at_least_one_record():
     with pytest.raises(ValueError, match="at least one"):
         encode_batch([], now_ms=0)
@@ -195,7 +206,7 @@ def test_a_record_whose_last_header_reaches_beyond_the_batch_is_not_handed_out_b
     batch = sealed(reaching, count=2)
 
     with pytest.raises(CorruptBatchError, match="header value of 10 bytes, 5 are left"):
-        BatchRecords(batch, check_batch(batch)).take(Record, (), 1)
+        BatchRecords(batch, check_batch(batch)).take(1)
 
 
 def test_every_cut_of_the_records_is_refused():
