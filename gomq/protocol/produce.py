@@ -79,7 +79,7 @@ def encode_request(
     version: int,
     correlation_id: int,
     client_id: str,
-    batches: Mapping[str, Mapping[int, bytes]],
+    batches: Mapping[str, Mapping[int, bytes | tuple[bytes, ...]]],
     *,
     acks: int,
     timeout_ms: int,
@@ -90,7 +90,7 @@ def encode_request(
         version: 3 to 12.
         correlation_id: what the response will repeat.
         client_id: who asks.
-        batches: one record batch for each topic and partition.
+        batches: one record batch for each topic and partition, whole or in parts.
         acks: 0, 1, or -1 for all.
         timeout_ms: how long the broker may wait for the acknowledgements.
     """
@@ -104,7 +104,8 @@ def encode_request(
         parts.append(string(topic, flexible=flexible))
         parts.append(array_size(len(partitions), flexible=flexible))
         for partition, batch in partitions.items():
-            parts += (INT32.pack(partition) + bytes_size(len(batch), flexible=flexible), batch)
+            pieces = (batch,) if isinstance(batch, bytes) else batch
+            parts += (INT32.pack(partition) + bytes_size(sum(map(len, pieces)), flexible=flexible), *pieces)
             if flexible:
                 parts.append(NO_TAGS)
         if flexible:

@@ -1,59 +1,51 @@
 """The producer: ``async with Producer(address) as producer: await producer.publish(topic, value)``."""
 
-import time
 from collections.abc import AsyncIterable, Iterable, Mapping
-from math import inf
 
 import anyio
 from anyio.abc import TaskGroup
 
 from gomq.client.admin import topics
 from gomq.client.cluster.cluster import Cluster
-from gomq.client.cluster.metadata import TopicMetadata
+from gomq.client.cluster.security import Security
 from gomq.client.cluster.settings import ConnectionSettings
-from gomq.client.message import (
-    HeadersInput,
-    NewMessage,
-    Published,
-    Receipt,
-    checked,
-    checked_timestamp,
-    normalize_headers,
-)
+from gomq.client.message import HeadersInput, NewMessage, Published, Receipt
 from gomq.client.producing.accumulator import Accumulator
-from gomq.client.producing.partitioner import partition_of_key
+from gomq.client.producing.choosing import checked_partition
+from gomq.client.producing.finding import TopicFinder
+from gomq.client.producing.intake import Intake, new_record
+from gomq.client.producing.publication import Losses, Publication
 from gomq.client.producing.publishing import Publishing
 from gomq.client.producing.sender import Sender
 from gomq.client.producing.settings import Acks, ProducerSettings, parse_acks, parse_codec
-from gomq.client.raising import own_copy
-from gomq.errors import ClosedError, DeliveryFailedError, GomqError, UnknownTopicError
+from gomq.errors import ClosedError
 from gomq.net.scope import Scope
 from gomq_storage.compression import Codec
-from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord
-
-_NEW_TOPIC_PATIENCE = 5.0
-"""Seconds that a topic may stay unknown while the broker creates it."""
 
 
 class Producer(Scope):
     """Publishes messages; ``publish`` and ``publish_many`` return when the broker has acknowledged them.
 
     A message that could not be delivered is sent again, in the order of its partition, until ``delivery_timeout`` is
-    over. Where only an acknowledgement was lost this stores it twice. A topic that does not exist is created where
-    the broker allows that.
+    over. An idempotent producer stores none twice by that; another one does where only an acknowledgement was lost. A
+    topic that does not exist is created where the broker allows that.
 
     Args:
         address: HOST:PORT of a broker, or several, comma-separated, of one cluster.
         acks: ``"all"`` waits until messages are safe (GoMQ: on disk; Kafka: on all replicas in sync), 1 until the
             leader has them, 0 for nothing: then messages may be lost unnoticed.
+        idempotent: whether brokers are to know each batch again, which lets several be on their way at once as well;
+            None: yes, unless ``acks`` is less than all (Kafka's ``enable.idempotence``, KIP-679).
         codec: ``none``, ``gzip``, ``snappy``, ``lz4`` or ``zstd``.
         linger: seconds that a message waits for others to share its batch; those that arrive while another batch is
             on its way share one anyhow.
         max_batch_bytes: the most that several messages in a batch take, before compression.
+        buffer_bytes: messages not yet acknowledged take about so much memory; whoever publishes more waits.
         request_timeout: seconds for one answer; the connection is given up then.
         delivery_timeout: seconds from handing a message over to its acknowledgement.
         client_id: what brokers call this client.
+        security: how connections are protected; None for plaintext.
         settings: all settings at once, instead of the others.
     """
 
@@ -62,33 +54,41 @@ class Producer(Scope):
         address: str = "localhost:9092",
         *,
         acks: Acks = "all",
+        idempotent: bool | None = None,
         codec: Codec | str = Codec.NONE,
         linger: float = 0.0,
         max_batch_bytes: int = 1_000_000,
+        buffer_bytes: int = 32 << 20,
         request_timeout: float = 30.0,
         delivery_timeout: float = 120.0,
         client_id: str = "gomq",
+        security: Security | None = None,
         settings: ProducerSettings | None = None,
     ) -> None:
         super().__init__()
         self._address = address
         self._settings = settings or ProducerSettings(
-            connection=ConnectionSettings(client_id=client_id, request_timeout=request_timeout),
+            connection=ConnectionSettings(
+                client_id=client_id, request_timeout=request_timeout, security=security or Security()
+            ),
             acks=parse_acks(acks),
+            idempotent=idempotent,
             codec=parse_codec(codec),
             linger=linger,
             max_batch_bytes=max_batch_bytes,
+            buffer_bytes=buffer_bytes,
             delivery_timeout=delivery_timeout,
         )
+        self._losses = Losses()
         self._accumulator = Accumulator(
-            max_batch_bytes=self._settings.max_batch_bytes, buffer_bytes=self._settings.buffer_bytes
+            max_batch_bytes=self._settings.max_batch_bytes,
+            buffer_bytes=self._settings.buffer_bytes,
+            is_idempotent=self._settings.is_idempotent,
         )
         self._cluster: Cluster | None = None
+        self._finder: TopicFinder | None = None
         self._sender: Sender | None = None
-        self._finding: dict[str, anyio.Lock] = {}
-        self._not_found: dict[str, tuple[float, GomqError]] = {}
-        """When a search for a topic failed last, and why."""
-        self._sticky: dict[str, int] = {}
+        self._intake: Intake | None = None
 
     async def publish(
         self,
@@ -118,19 +118,51 @@ class Producer(Scope):
             UnknownTopicError: the topic does not exist and the broker creates none, or it has no such partition.
             BrokerError: the broker refused it, and says why.
         """
-        sender = self._open_sender()
-        stamp = time.time_ns() // 1_000_000 if timestamp is None else checked_timestamp(timestamp)
-        record = NewRecord(checked(value, "value"), checked(key, "key"), normalize_headers(headers), stamp)
-        found = self._cluster_topic(topic) or await self._find_topic(topic)
+        intake = self._open_intake()
+        record = new_record(value, key, headers, timestamp)
+        partition = checked_partition(partition)
         while not self._accumulator.has_room:
             await self._accumulator.wait_for_change()
-        target = self._choose(found, record.key, partition)
-        now = anyio.current_time()
-        deadline = now + self._settings.delivery_timeout
-        batch, position = self._accumulator.add_record(target, record, now=now, deadline=deadline)
-        sender.kick(target)
+        placed = intake.add(topic, record, partition)
+        if placed is None:
+            return await self._publish_once_known(intake, topic, record, partition)
+        batch, position = placed
         await batch.done.wait()
         return batch.receipt(position)
+
+    def publish_nowait(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        headers: HeadersInput = (),
+        partition: int | None = None,
+        timestamp: int | None = None,
+    ) -> Publication:
+        """Hand one message over without waiting, behind all that were handed over before.
+
+        The topic need not be known yet. Wait for what is returned to learn what became of the message; where nobody
+        does, ``flush`` or leaving the block raises the failure.
+
+        Args:
+            topic: see ``publish``, as for the others.
+            value: the message.
+            key: decides the partition.
+            headers: a mapping, or pairs.
+            partition: overrides the choice by key.
+            timestamp: milliseconds since the epoch.
+
+        Raises:
+            WouldBlock: the buffer is full: anyio's. Wait for an earlier message, or use ``publish``.
+            UnknownTopicError: the topic has no such partition, as far as that is known now.
+        """
+        intake = self._open_intake()
+        record = new_record(value, key, headers, timestamp)
+        partition = checked_partition(partition)
+        if not self._accumulator.has_room:
+            raise anyio.WouldBlock
+        return intake.hand_over(topic, record, partition, self._losses)
 
     async def publish_many(
         self,
@@ -150,19 +182,19 @@ class Producer(Scope):
             partition: for all that do not choose one themselves.
 
         Raises:
-            DeliveryFailedError: some were not acknowledged in time, ``count`` says how many; those before them in
-                their partition were, those behind them were not sent.
+            DeliveryFailedError: some were not delivered: ``undelivered`` names them, and says why. Those before them
+                in their partition were, those behind them were not sent.
             UnknownTopicError: see ``publish``.
-            BrokerError: see ``publish``.
         """
-        sender = self._open_sender()
-        found = self._cluster_topic(topic) or await self._find_topic(topic)
+        intake = self._open_intake()
+        assert self._sender is not None
         publishing = Publishing(
-            found,
-            self._accumulator,
-            sender,
-            self._settings,
-            choose=lambda key, own: self._choose(found, key, partition if own is None else own),
+            topic=await intake.find(topic),
+            partition=partition,
+            intake=intake,
+            accumulator=self._accumulator,
+            sender=self._sender,
+            settings=self._settings,
         )
         return await publishing.run(messages)
 
@@ -188,7 +220,7 @@ class Producer(Scope):
             TopicAlreadyExistsError: there is one of this name.
             BrokerError: the broker refuses, and says why.
         """
-        self._open_sender()
+        self._open_intake()
         assert self._cluster is not None
         return await topics.create_topic(
             self._cluster,
@@ -200,70 +232,54 @@ class Producer(Scope):
         )
 
     async def flush(self) -> None:
-        """Wait until all that was handed over is acknowledged or given up; leaving the block does so too."""
-        await self._open_sender().flush()
+        """Wait until all that was handed over is acknowledged or given up; leaving the block does so too.
+
+        Raises:
+            DeliveryFailedError: messages of ``publish_nowait`` for which nobody waited were not delivered; it names
+                them. Each is raised once.
+        """
+        intake = self._open_intake()
+        assert self._sender is not None
+        await intake.wait_for_places()
+        await self._sender.flush()
+        self._losses.raise_all()
 
     async def _open(self, group: TaskGroup) -> None:
         self._cluster = Cluster(self._address, self._settings.connection, group, owner="producer")
         await self._cluster.refresh([])
+        self._finder = TopicFinder(self._cluster, group)
         self._sender = Sender(self._cluster, self._settings, self._accumulator, group)
+        self._intake = Intake(self._cluster, self._finder, self._accumulator, self._sender, self._settings)
         group.start_soon(self._sender.run)
+        group.start_soon(self._cluster.keep_fresh, self._accumulator.topics)
 
     async def _flush(self) -> None:
-        while self._sender is not None and self._accumulator.unfinished():
-            await self._sender.flush()
+        while self._intake is not None and (self._intake.parked() or self._accumulator.unfinished()):
+            await self._intake.wait_for_places()
+            if self._sender is not None:
+                await self._sender.flush()
+        self._losses.raise_all()
 
     def _close(self) -> None:
-        self._sender = None
+        self._intake = self._sender = None
+        if self._finder is not None:
+            self._finder.close()
         self._accumulator.close()
         if self._cluster is not None:
             self._cluster.close()
 
-    def _open_sender(self) -> Sender:
-        if self._sender is None:
+    def _open_intake(self) -> Intake:
+        if self._intake is None:
             raise ClosedError("producer")
-        return self._sender
+        return self._intake
 
-    def _cluster_topic(self, name: str) -> TopicMetadata | None:
-        assert self._cluster is not None
-        return self._cluster.topic(name)
-
-    async def _find_topic(self, name: str) -> TopicMetadata:
-        """Ask for a topic that is not known yet; tasks that want the same share the answer."""
-        assert self._cluster is not None
-        deadline = anyio.current_time() + self._settings.delivery_timeout
-        backoff = self._cluster.new_backoff()
-        asked_at = anyio.current_time()
-        async with self._finding.setdefault(name, anyio.Lock()):
-            failed_at, failure = self._not_found.get(name, (-inf, None))
-            if failure is not None and failed_at >= asked_at:
-                raise own_copy(failure)
-            while (found := self._cluster.topic(name)) is None:
-                try:
-                    return await self._cluster.find_topic(name, may_create=True, patience=_NEW_TOPIC_PATIENCE)
-                except GomqError as error:
-                    pause = backoff.next()
-                    if not error.retriable:
-                        self._not_found[name] = (anyio.current_time(), error)
-                        raise
-                    if anyio.current_time() + pause >= deadline:
-                        raise DeliveryFailedError(name, 1, str(error)) from error
-                    await anyio.sleep(pause)
-            return found
-
-    def _choose(self, topic: TopicMetadata, key: bytes | None, partition: int | None) -> TopicPartition:
-        """Decide which partition a message goes to."""
-        count = len(topic.partitions)
-        if partition is not None:
-            if not 0 <= partition < count:
-                raise UnknownTopicError(f"topic {topic.name!r} has no partition {partition}, only 0 to {count - 1}")
-            partition = topic.partitions[partition].index  # which takes nothing that only looks like an int
-        elif count == 1:
-            partition = 0
-        elif key is not None:
-            partition = partition_of_key(key, count)
-        else:
-            partition = self._sticky.get(topic.name, -1)
-            if partition < 0 or self._accumulator.queue(TopicPartition(topic.name, partition)).open_batch is None:
-                partition = self._sticky[topic.name] = (partition + 1) % count
-        return TopicPartition(topic.name, partition)
+    async def _publish_once_known(
+        self, intake: Intake, topic: str, record: NewRecord, partition: int | None
+    ) -> Receipt:
+        """Wait for the topic and then for the acknowledgement; who is cancelled before it is known sends nothing."""
+        publication = intake.hand_over(topic, record, partition, None)
+        try:
+            return await publication.wait()
+        except BaseException:
+            intake.withdraw(topic, publication, record)
+            raise

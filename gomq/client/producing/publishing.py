@@ -1,22 +1,26 @@
 """One call of ``publish_many``: takes messages, fills batches, keeps a few of them on their way."""
 
 import time
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, MutableSequence, Sequence
 from itertools import islice
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
 import anyio
 from anyio import to_thread
 
 from gomq.client.cluster.metadata import TopicMetadata
-from gomq.client.message import NewMessage, OffsetRange, Published, checked, checked_timestamp, normalize_headers
-from gomq.client.producing.accumulator import RECORD_OVERHEAD, Accumulator, OutgoingBatch, batch_of_values
+from gomq.client.message import NewMessage, OffsetRange, Published
+from gomq.client.producing.accumulator import Accumulator
+from gomq.client.producing.batch import RECORD_OVERHEAD, OutgoingBatch, batch_of_values
+from gomq.client.producing.choosing import checked_partition
+from gomq.client.producing.intake import Intake, new_record
 from gomq.client.producing.sender import Sender
 from gomq.client.producing.settings import ProducerSettings
+from gomq.client.raising import own_copy
+from gomq.errors import ClosedError, DeliveryFailedError, GomqError, Undelivered
 from gomq_storage.batch import HEADER_SIZE
 from gomq_storage.compression import Codec
 from gomq_storage.layout import TopicPartition
-from gomq_storage.record import NewRecord
 
 _FIRST_CHUNK: Final = 100
 _MOST_IN_CHUNK: Final = 10_000
@@ -25,39 +29,58 @@ _BATCHES_AHEAD: Final = 2
 """Encoded while those of as many partitions are on their way."""
 _COMPRESSED_ON_THE_LOOP_BYTES: Final = 64 << 10
 
-Choose: TypeAlias = Callable[[bytes | None, int | None], TopicPartition]
-"""Picks the partition for a key and the partition that the message names."""
+
+class _Share:
+    """What of a batch is one call's; all of it where no other task adds to the batch too."""
+
+    __slots__ = ("numbers", "positions")
+
+    def __init__(self, positions: Sequence[int], numbers: Sequence[int]) -> None:
+        self.positions = positions
+        self.numbers = numbers
+        """Places in what the call was given."""
 
 
-class _Share(NamedTuple):
-    """What of a batch is this call's."""
+class _DeliveryError(Exception):
+    """A batch of this call was not delivered."""
 
-    first: int
-    last: int
-    message_count: int
-    """Less than lie between first and last where other tasks added to the batch too."""
+    def __init__(self, cause: GomqError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 class Publishing:
-    """What one call has under way, and what of it is acknowledged."""
+    """What one call has under way, and what of it is acknowledged.
+
+    Args:
+        topic: where to.
+        partition: for all messages that do not choose one themselves.
+        intake: chooses partitions.
+        accumulator: takes the messages.
+        sender: sends them.
+        settings: batching and delivery.
+    """
 
     def __init__(
         self,
+        *,
         topic: TopicMetadata,
+        partition: int | None,
+        intake: Intake,
         accumulator: Accumulator,
         sender: Sender,
         settings: ProducerSettings,
-        *,
-        choose: Choose,
     ) -> None:
-        self._topic = topic.name
+        self._topic = topic
+        self._partition = checked_partition(partition)
         self._most_under_way = _BATCHES_AHEAD + len(topic.partitions)
+        self._intake = intake
         self._accumulator = accumulator
         self._sender = sender
         self._settings = settings
-        self._choose = choose
         self._under_way: dict[OutgoingBatch, _Share] = {}
         """Batches in the order of their making."""
+        self._taken = 0
         self._count = 0
         self._offsets: dict[int, OffsetRange] = {}
 
@@ -70,11 +93,27 @@ class Publishing:
                 await self._take(messages)
             while self._under_way:
                 await self._wait_for_first()
+        except _DeliveryError as error:
+            self._withdraw(error.cause)
+            raise await self._failure(error.cause) from error.cause
         except BaseException:
-            targets = list(dict.fromkeys(batch.target for batch in self._under_way))
-            self._accumulator.withdraw(self, targets)
+            self._withdraw(None)
+            self._sender.kick()  # what shares a batch with others cannot be taken back
             raise
-        return Published(topic=self._topic, count=self._count, offsets=self._offsets)
+        return Published(topic=self._topic.name, count=self._count, offsets=self._offsets)
+
+    def _withdraw(self, cause: GomqError | None) -> None:
+        self._accumulator.withdraw(self, list(dict.fromkeys(batch.target for batch in self._under_way)), cause)
+
+    async def _failure(self, cause: GomqError) -> GomqError:
+        """Wait for what cannot be taken back any more, and name all that was not delivered."""
+        if isinstance(cause, ClosedError):
+            return own_copy(cause)
+        undelivered: list[Undelivered] = []
+        for batch, share in self._under_way.items():
+            await batch.done.wait()
+            undelivered += batch.undelivered(zip(share.positions, share.numbers, strict=True))
+        return DeliveryFailedError(self._topic.name, len(undelivered), str(cause), tuple(undelivered))
 
     async def _take(self, messages: Iterable[bytes | NewMessage]) -> None:
         iterator = iter(messages)
@@ -109,9 +148,10 @@ class Publishing:
             return await self._add_values(values[:middle]) + await self._add_values(values[middle:])
         while len(self._under_way) >= self._most_under_way or not self._accumulator.has_room:
             await self._wait_for_first()
-        batch = await self._encode(values, self._choose(None, None))
+        batch = await self._encode(values, self._intake.choose(self._topic, None, self._partition, size))
         self._accumulator.add_batch(batch)
-        self._under_way[batch] = _Share(0, batch.count - 1, batch.count)
+        self._under_way[batch] = _Share(range(batch.count), range(self._taken, self._taken + batch.count))
+        self._taken += batch.count
         self._sender.kick(batch.target)
         await self._give_way()
         return size
@@ -139,18 +179,25 @@ class Publishing:
         if not isinstance(message, NewMessage):
             message = NewMessage(message)
         value, key, headers, partition, timestamp = message
-        stamp = time.time_ns() // 1_000_000 if timestamp is None else checked_timestamp(timestamp)
-        record = NewRecord(checked(value, "value"), checked(key, "key"), normalize_headers(headers), stamp)
+        record = new_record(value, key, headers, timestamp)
         while not self._accumulator.has_room:
             self._sender.kick()
             await self._wait_for_any()
-        target = self._choose(record.key, partition)
+        partition = self._partition if partition is None else checked_partition(partition)
+        target = self._intake.choose(self._topic, record.key, partition, len(record.value or b""))
         now = anyio.current_time()
         batch, position = self._accumulator.add_record(
             target, record, now=now, deadline=now + self._settings.delivery_timeout
         )
-        first, _, count = self._under_way.get(batch, _Share(position, position, 0))
-        self._under_way[batch] = _Share(first, position, count + 1)
+        share = self._under_way.get(batch)
+        if share is None:
+            self._under_way[batch] = _Share([position], [self._taken])
+        else:
+            assert isinstance(share.positions, MutableSequence)
+            assert isinstance(share.numbers, MutableSequence)
+            share.positions.append(position)
+            share.numbers.append(self._taken)
+        self._taken += 1
         return target
 
     async def _wait_for_first(self) -> None:
@@ -172,17 +219,19 @@ class Publishing:
     def _collect(self) -> None:
         """Count what is acknowledged, and raise what was not delivered."""
         while self._under_way:
-            batch, (first, last, count) = next(iter(self._under_way.items()))
-            if not batch.done.is_set():
+            batch, share = next(iter(self._under_way.items()))
+            if not batch.is_done:
                 return
-            if batch.cause is not None:
-                raise batch.error(count=sum(share.message_count for share in self._under_way.values()))
+            cause = batch.first_cause()
+            if cause is not None:
+                raise _DeliveryError(cause)
             del self._under_way[batch]
-            self._count += count
-            if batch.base_offset >= 0:
+            self._count += len(share.positions)
+            first, last = batch.offset_of(share.positions[0]), batch.offset_of(share.positions[-1])
+            if first >= 0:
                 partition = batch.target.partition
-                lowest, _ = self._offsets.get(partition, (batch.base_offset + first, 0))
-                self._offsets[partition] = OffsetRange(lowest, batch.base_offset + last)
+                lowest, _ = self._offsets.get(partition, (first, 0))
+                self._offsets[partition] = OffsetRange(lowest, last)
 
 
 def _value_size(message: bytes | NewMessage) -> int:

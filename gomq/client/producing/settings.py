@@ -10,7 +10,8 @@ from gomq_storage.batch import HEADER_SIZE
 from gomq_storage.compression import Codec
 
 Acks: TypeAlias = Literal["all", 0, 1]
-_ACKS_ON_THE_WIRE: Final[dict[object, int]] = {"all": -1, -1: -1, 0: 0, 1: 1}
+_ALL: Final = -1
+_ACKS_ON_THE_WIRE: Final[dict[object, int]] = {"all": _ALL, _ALL: _ALL, 0: 0, 1: 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class ProducerSettings:
     connection: ConnectionSettings = field(default_factory=ConnectionSettings)
     acks: int = -1
     """As Kafka counts them: -1 for all."""
+    idempotent: bool | None = None
+    """Whether brokers are to know each batch again; None: yes, unless acks is less than all (KIP-679)."""
     codec: Codec = Codec.NONE
     linger: float = 0.0
     """How long a batch waits for more messages while nothing is on its way; 0 sends at once."""
@@ -34,12 +37,19 @@ class ProducerSettings:
         positive("delivery_timeout", self.delivery_timeout)
         if self.acks not in _ACKS_ON_THE_WIRE.values():
             raise ConfigurationError(f"acks must be -1 for all, 1 or 0, not {self.acks!r}")
+        if self.idempotent and self.acks != _ALL:
+            raise ConfigurationError(f'idempotent=True needs acks="all", not {self.acks}')
         if not 0 <= self.linger < inf:
             raise ConfigurationError(f"linger must be 0 or more seconds, not {self.linger}")
         if self.max_batch_bytes <= HEADER_SIZE:
             raise ConfigurationError(f"max_batch_bytes must be more than {HEADER_SIZE}, not {self.max_batch_bytes}")
         if self.buffer_bytes < self.max_batch_bytes:
             raise ConfigurationError(f"buffer_bytes must be at least max_batch_bytes, not {self.buffer_bytes}")
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether batches are numbered, so that none is stored twice."""
+        return self.acks == _ALL if self.idempotent is None else self.idempotent
 
 
 def parse_acks(acks: object) -> int:

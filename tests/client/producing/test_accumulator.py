@@ -8,7 +8,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gomq.client.producing.accumulator import Accumulator, OutgoingBatch, PartitionQueue, batch_of_values, size_of
+from gomq.client.producing.accumulator import Accumulator
+from gomq.client.producing.batch import OutgoingBatch, batch_of_values, size_of
+from gomq.client.producing.lane import Lane
 from gomq.errors import BrokerError, ClosedError, DeliveryFailedError, GomqError
 from gomq.protocol.frames import FrameSizeError
 from gomq_storage.batch import read_header
@@ -26,7 +28,7 @@ class AccumulatorMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.accumulator = Accumulator(max_batch_bytes=MAX_BATCH_BYTES, buffer_bytes=2000)
+        self.accumulator = Accumulator(max_batch_bytes=MAX_BATCH_BYTES, buffer_bytes=2000, is_idempotent=False)
         self.number = 0
         self.waiting: dict[TopicPartition, list[bytes]] = defaultdict(list)
         """The model: values that are neither stored nor given up, by partition, in their order."""
@@ -59,51 +61,62 @@ class AccumulatorMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(self.sendable()))
     @rule(data=st.data())
     def send(self, data: st.DataObject) -> None:
-        queue = data.draw(st.sampled_from(self.sendable()))
-        batch = self.accumulator.take(queue)
-        encoded = batch.encode(Codec.NONE)
+        batch = data.draw(st.sampled_from(self.sendable())).take()
+        encoded = b"".join(batch.encode(Codec.NONE))
         assert [record.value for record in decode_batch(encoded, read_header(encoded))] == self.contents[batch]
 
     @precondition(lambda self: any(self.in_flight()))
-    @rule(data=st.data(), outcome=st.sampled_from(["stored", "again", "refused"]))
+    @rule(data=st.data(), outcome=st.sampled_from(["stored", "again", "split", "refused"]))
     def answer(self, data: st.DataObject, outcome: str) -> None:
-        queue = data.draw(st.sampled_from(self.in_flight()))
-        batch = queue.in_flight
-        assert batch is not None
+        lane = data.draw(st.sampled_from(self.in_flight()))
+        (batch,) = lane.travelling
         was_given_up = batch.done.is_set()
         match outcome:
             case "stored":
-                first = len(self.stored[queue.target])
-                self.accumulator.succeed(queue, base_offset=first, log_append_time=None)
+                first = len(self.stored[lane.target])
+                self.accumulator.succeed(batch, base_offset=first, log_append_time=None)
                 if not was_given_up:
-                    self.stored[queue.target] += self.contents[batch]
+                    self.stored[lane.target] += self.contents[batch]
                     self._forget(batch)
             case "again":
-                self.accumulator.put_back(queue, retry_at=1)
+                lane.failed(batch, may_be_stored=True, retry_at=-inf)
+                self.accumulator.forget_if_idle(lane)
+            case "split" if batch.count > 1 and not was_given_up:
+                self.accumulator.split(batch)
+                middle = batch.count // 2
+                for part, share in zip(batch.parts, (slice(None, middle), slice(middle, None)), strict=True):
+                    self.contents[part] = self.contents[batch][share]
             case _:
-                behind = [each for each in queue.batches if each.owner is batch.owner and batch.owner is not None]
-                self.accumulator.fail(queue, BrokerError("no", code=10), gave_up=False)
+                behind = self._behind(lane, batch)
+                self.accumulator.fail(batch, BrokerError("no", code=10), gave_up=False)
                 for each in [*([] if was_given_up else [batch]), *behind]:
                     self._forget(each)
-        assert queue.in_flight is None
+        assert not batch.is_in_flight
 
     @precondition(lambda self: any(self.accumulator.unfinished()))
     @rule(data=st.data())
     def expire(self, data: st.DataObject) -> None:
         batch = data.draw(st.sampled_from(self.accumulator.unfinished()))
-        queue = self.accumulator.queue(batch.target)
-        behind = [each for each in queue.batches if each.owner is batch.owner and batch.owner is not None]
+        behind = self._behind(self.accumulator.lane(batch.target), batch)
         self.accumulator.give_up(batch, BrokerError("late", code=7), gave_up=True)
-        for each in dict.fromkeys([batch, *behind]):
+        for each in (batch, *behind):
             self._forget(each)
-            assert isinstance(each.error(count=1), DeliveryFailedError)
+            error = each.failure(range(each.count))
+            assert isinstance(error, DeliveryFailedError)
+            assert [undelivered.message.value for undelivered in error.undelivered] == self.contents[each]
+
+    @staticmethod
+    def _behind(lane: Lane[OutgoingBatch], batch: OutgoingBatch) -> list[OutgoingBatch]:
+        everything = lane.unfinished
+        place = everything.index(batch) + 1 if batch in everything else 0
+        return [each for each in everything[place:] if each.owner is batch.owner and batch.owner is not None]
 
     @rule(owner=st.sampled_from([0, 1]))
     def withdraw(self, owner: int) -> None:
-        gone = [batch for target in TARGETS for batch in self.accumulator.queue(target).batches]
-        self.accumulator.withdraw(self.owners[owner], TARGETS)
-        for batch in gone:
-            if batch.owner is self.owners[owner]:
+        here = self.accumulator.unfinished()
+        self.accumulator.withdraw(self.owners[owner], TARGETS, None)
+        for batch in here:
+            if batch.owner is self.owners[owner] and not batch.is_in_flight:
                 self._forget(batch)
 
     def _forget(self, batch: OutgoingBatch) -> None:
@@ -111,25 +124,25 @@ class AccumulatorMachine(RuleBasedStateMachine):
         for value in self.contents[batch]:
             self.waiting[batch.target].remove(value)
 
-    def sendable(self) -> list[PartitionQueue]:
-        return [queue for queue in self.accumulator.busy() if queue.in_flight is None and queue.batches]
+    def sendable(self) -> list[Lane[OutgoingBatch]]:
+        return [lane for lane in self.accumulator.busy() if lane.due_at(linger=0) < inf]
 
-    def in_flight(self) -> list[PartitionQueue]:
-        return [queue for queue in self.accumulator.busy() if queue.in_flight is not None]
+    def in_flight(self) -> list[Lane[OutgoingBatch]]:
+        return [lane for lane in self.accumulator.busy() if any(batch.is_in_flight for batch in lane.travelling)]
 
     @invariant()
     def what_waits_is_what_the_model_says_in_its_order(self) -> None:
         for target in TARGETS:
-            here = [value for batch in self.accumulator.queue(target).unfinished for value in self.contents[batch]]
+            here = [value for batch in self.accumulator.lane(target).unfinished for value in self.contents[batch]]
             assert here == self.waiting[target]
 
     @invariant()
     def idle_queues_are_forgotten_and_the_size_is_that_of_what_waits(self) -> None:
         unfinished = self.accumulator.unfinished()
         assert bool(self.accumulator._size) == bool(unfinished)
-        assert self.accumulator._size <= sum(batch.size for batch in unfinished)
-        for queue in self.accumulator.busy():
-            assert queue.batches or queue.in_flight is not None
+        assert self.accumulator._size <= sum(batch.size for batch in {whole(each) for each in unfinished})
+        for lane in self.accumulator.busy():
+            assert not lane.is_idle
 
     def teardown(self) -> None:
         self.accumulator.close()
@@ -137,28 +150,31 @@ class AccumulatorMachine(RuleBasedStateMachine):
         assert self.accumulator._size == 0
 
 
+def whole(batch: OutgoingBatch) -> OutgoingBatch:
+    return batch if batch.parent is None else whole(batch.parent)
+
+
 TestAccumulator = AccumulatorMachine.TestCase
 
 
 def test_what_is_due_when():
-    queue = PartitionQueue(TARGETS[0])
-    assert queue.due_at(linger=1) == inf
-    open_batch = OutgoingBatch(TARGETS[0], now=5, deadline=100)
-    queue.batches.append(open_batch)
-    assert queue.due_at(linger=1) == 6
-    queue.batches.append(OutgoingBatch(TARGETS[0], now=5.5, deadline=100))
-    assert queue.due_at(linger=1) == -inf
-    queue.retry_at = 50
-    assert queue.due_at(linger=1) == 50
-    queue.in_flight = queue.batches.popleft()
-    assert queue.due_at(linger=1) == inf
+    lane: Lane[OutgoingBatch] = Lane(TARGETS[0], is_idempotent=False)
+    assert lane.due_at(linger=1) == inf
+    lane.waiting.append(OutgoingBatch(TARGETS[0], now=5, deadline=100))
+    assert lane.due_at(linger=1) == 6
+    lane.waiting.append(OutgoingBatch(TARGETS[0], now=5.5, deadline=100))
+    assert lane.due_at(linger=1) == -inf
+    lane.retry_at = 50
+    assert lane.due_at(linger=1) == 50
+    lane.take()
+    assert lane.due_at(linger=1) == inf
 
 
 def test_a_size_is_never_less_than_what_the_record_takes():
     record = NewRecord(b"value", b"key", (("žluť", b"x"), ("null", None)), 0)
     batch = OutgoingBatch(TARGETS[0], now=0, deadline=0)
     batch.add(record, size_of(record))
-    assert len(batch.encode(Codec.NONE)) <= batch.size
+    assert sum(map(len, batch.encode(Codec.NONE))) <= batch.size
 
 
 @pytest.mark.parametrize("cause", [BrokerError("no", code=29), FrameSizeError(-1, 5), ClosedError("producer")])
@@ -166,7 +182,7 @@ def test_each_who_waits_gets_an_error_of_its_own_with_the_causes_data(cause: Gom
     batch = OutgoingBatch(TARGETS[0], now=0, deadline=0)
     batch.add(NewRecord(b"", timestamp=0), 21)
     batch.cause = cause
-    first, second = batch.error(count=1), batch.error(count=1)
+    first, second = batch.failure([0]), batch.failure([0])
 
     assert first is not second
     assert first is not cause
@@ -174,7 +190,7 @@ def test_each_who_waits_gets_an_error_of_its_own_with_the_causes_data(cause: Gom
 
 
 async def test_a_closed_accumulator_takes_nothing_and_wakes_those_who_wait_for_room():
-    accumulator = Accumulator(max_batch_bytes=100, buffer_bytes=100)
+    accumulator = Accumulator(max_batch_bytes=100, buffer_bytes=100, is_idempotent=True)
     accumulator.add_record(TARGETS[0], NewRecord(bytes(200), timestamp=0), now=0, deadline=1)
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:

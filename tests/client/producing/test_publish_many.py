@@ -177,8 +177,15 @@ async def test_text_among_the_values_is_refused(broker: gomq.Broker, bad: object
 
 async def test_a_refused_message_ends_the_call_with_its_error(broker: gomq.Broker):
     async with gomq.Producer(broker.address) as producer:
-        with pytest.raises(MessageTooLargeError, match="orders-0"):
+        with pytest.raises(gomq.DeliveryFailedError, match="orders-0") as caught:
             await producer.publish_many("orders", [b"small", bytes(2 << 20), *[bytes(500_000)] * 20])
+
+    assert isinstance(caught.value.__cause__, MessageTooLargeError)
+    first = caught.value.undelivered[0]
+    assert (first.number, len(first.message.value or b"")) == (1, 2 << 20)
+    numbers = [each.number for each in caught.value.undelivered]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert caught.value.count == len(numbers)
 
 
 async def test_a_refused_message_ends_an_asynchronous_call_as_soon_as_another_message_comes(broker: gomq.Broker):
@@ -192,7 +199,7 @@ async def test_a_refused_message_ends_an_asynchronous_call_as_soon_as_another_me
             await producer.flush()
 
     async with gomq.Producer(broker.address) as producer, aclosing(large_ones()) as messages:
-        with pytest.raises(MessageTooLargeError):
+        with pytest.raises(gomq.DeliveryFailedError, match="message 0 for orders-0"):
             await producer.publish_many("orders", messages)
 
     assert taken <= 3

@@ -4,9 +4,12 @@ import anyio
 import pytest
 
 import gomq
+from gomq.client.cluster.settings import ConnectionSettings
+from gomq.client.producing.settings import ProducerSettings
 from gomq.errors import InvalidTopicError
 from gomq.protocol.api import Api, Versions
 from tests.client.producing.test_delivery import quick, values_in
+from tests.support.fake_answers import Partition
 from tests.support.fake_broker import FakeCluster, fails_with, hangs_up
 from tests.support.waiting import until
 
@@ -35,7 +38,7 @@ async def test_a_topic_that_is_unknown_for_a_while_is_waited_for(fake: FakeClust
 async def test_a_topic_that_nobody_creates_is_unknown_to_all_who_ask_at_the_same_time(
     fake: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gomq.client.producing.producer._NEW_TOPIC_PATIENCE", 0.3)
+    monkeypatch.setattr("gomq.client.producing.finding._NEW_TOPIC_PATIENCE", 0.3)
     fake.answers.creates_topics = False
     caught: list[Exception] = []
 
@@ -87,3 +90,19 @@ async def test_a_broker_that_is_too_old_is_named(fake: FakeCluster, offered: Ver
             await producer.publish("orders", b"x")
         with pytest.raises(gomq.GomqError, match=complaint):
             await producer.publish_many("orders", [b"x"])
+
+
+async def test_partitions_that_are_added_are_noticed_when_metadata_is_old(fake: FakeCluster):
+    partitions = fake.answers.make_topic("orders")
+    connection = ConnectionSettings(metadata_max_age=0.05)
+    async with gomq.Producer(fake.address, settings=ProducerSettings(connection=connection)) as producer:
+        await producer.publish("orders", b"x", key=b"k1")
+        with pytest.raises(gomq.UnknownTopicError):
+            await producer.publish("orders", b"x", partition=1)
+        partitions.append(Partition())
+        asked = len(fake.asked(Api.METADATA))
+        await until(lambda: len(fake.asked(Api.METADATA)) > asked + 1)
+        receipts = [await producer.publish("orders", b"x", key=b"k%d" % number) for number in range(10)]
+        await producer.publish("orders", b"x", partition=1)
+
+    assert {receipt.partition for receipt in receipts} == {0, 1}
