@@ -9,8 +9,11 @@ import gomq
 from gomq.client.cluster.settings import ConnectionSettings
 from gomq.client.consuming.settings import ConsumerSettings
 from gomq.errors import ClosedError
+from gomq_storage.layout import TopicPartition
 from tests.client.producing.test_publish import everything
 from tests.support.waiting import until
+
+ORDERS = TopicPartition("orders", 0)
 
 
 async def fill(address: str, count: int, *, partitions: int = 1, max_batch_bytes: int = 1_000_000) -> None:
@@ -61,8 +64,8 @@ async def test_batches_end_where_they_are_told_and_the_rest_comes_later(broker: 
         second = [message async for batch in consumer.batches(until=ends) for message in batch.messages]
 
     assert sum(ends.values()) == 600
-    assert all(message.offset < half[message.partition] for message in first)
-    assert all(message.offset >= half[message.partition] for message in second)
+    assert all(message.offset < half[TopicPartition(*message[:2])] for message in first)
+    assert all(message.offset >= half[TopicPartition(*message[:2])] for message in second)
     assert len(first) + len(second) == len({message[1:3] for message in first + second}) == 600
 
 
@@ -105,8 +108,8 @@ async def test_after_a_break_the_iteration_goes_on_with_the_next_message(broker:
 async def test_positions_and_offsets(broker: gomq.Broker):
     await fill(broker.address, 10)
     async with gomq.Consumer(broker.address, "orders", replay=True) as consumer:
-        assert consumer.partitions == [0]
-        assert (await consumer.beginning_offsets(), await consumer.end_offsets()) == ({0: 0}, {0: 10})
+        assert consumer.partitions == [ORDERS]
+        assert (await consumer.beginning_offsets(), await consumer.end_offsets()) == ({ORDERS: 0}, {ORDERS: 10})
         assert consumer.position(0) == 0
         await anext(consumer)
         assert consumer.position(0) == 1

@@ -6,7 +6,8 @@ import anyio
 import pytest
 
 import gomq
-from gomq.client.consuming.fetched import Chunk, FetchBuffer
+from gomq.client.consuming.buffer import FetchBuffer
+from gomq.client.consuming.fetched import Chunk
 from gomq.errors import CorruptMessageError
 from gomq_storage.batch import walk
 from gomq_storage.layout import TopicPartition
@@ -129,7 +130,8 @@ async def test_all_who_wait_for_a_chunk_are_woken_by_it():
     woken: list[Any] = []
 
     async def wait() -> None:
-        woken.append(await buffer.wait_for_chunk())
+        await buffer.wait()
+        woken.append(buffer.first)
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
@@ -162,17 +164,35 @@ async def test_all_who_wait_for_room_are_woken_by_it():
     assert woken == 3
 
 
-async def test_a_failure_comes_behind_what_was_there_and_in_front_of_what_is_not():
+async def test_a_failure_comes_behind_what_is_there_and_stays():
     buffer = FetchBuffer(max_bytes=1000)
     buffer.put(chunk_of(b"before"))
     buffer.fail(CorruptMessageError("first"))
     buffer.fail(CorruptMessageError("second"))
-    buffer.put(chunk_of(b"behind", first=1))
+    assert not buffer.is_wanted
 
-    chunk = await buffer.wait_for_chunk()
+    await buffer.wait()
+    chunk = buffer.first
     assert chunk is not None
     assert [message.value for message in chunk.take().messages] == [b"before"]
     buffer.drop_first()
     for _ in range(2):
         with pytest.raises(CorruptMessageError, match="first"):
-            await buffer.wait_for_chunk()
+            await buffer.wait()
+
+
+async def test_the_failure_of_a_partition_goes_with_what_is_here_of_it():
+    buffer = FetchBuffer(max_bytes=1000)
+    first, second = (TopicPartition("orders", index) for index in range(2))
+    buffer.put(chunk_of(b"a"))
+    buffer.put(chunk_of(b"b", partition=1))
+    buffer.fail(CorruptMessageError("of the first"), first)
+    buffer.fail(CorruptMessageError("of the second"), second)
+    buffer.drop([first])
+    assert buffer.first is not None
+    assert buffer.first.target == second
+    buffer.drop_first()
+    with pytest.raises(CorruptMessageError, match="of the second"):
+        await buffer.wait()
+    buffer.drop([second])
+    assert buffer.is_wanted

@@ -11,6 +11,7 @@ from gomq.client.consuming.settings import ConsumerSettings
 from gomq.errors import CorruptMessageError, MessageTooLargeError
 from gomq.protocol.api import Api
 from gomq_storage.compression import Codec
+from gomq_storage.layout import TopicPartition
 from tests.client.consuming.test_fetching import batch_of, fill, numbers, quick, take
 from tests.support.fake_broker import Exchange, FakeCluster
 from tests.support.waiting import until
@@ -109,11 +110,11 @@ async def test_a_slow_consumer_holds_up_fetching_and_no_message_is_lost(fake: Fa
     settings = quick(fetch_bytes=5000, buffer_bytes=10_000)
     async with gomq.Consumer(fake.address, "orders", replay=True, settings=settings) as consumer:
         await anyio.wait_all_tasks_blocked()
-        await until(lambda: consumer._buffer._size >= 10_000)
+        await until(lambda: consumer._intake._buffer.size >= 10_000)
         values = []
         for _ in range(300):
             values.append((await anext(consumer)).value)
-            assert consumer._buffer._size <= 15_000
+            assert consumer._intake._buffer.size <= 15_000
             await anyio.lowlevel.checkpoint()
 
     assert [int((value or b"").rstrip(b"\0")) for value in values] == list(range(300))
@@ -148,3 +149,23 @@ async def test_a_broker_that_cannot_read_its_log_is_an_error_at_once(broker: gom
     async with gomq.Consumer(broker.address, "orders", replay=True) as consumer:
         with pytest.raises(CorruptMessageError, match="orders-0 at offset 0"):
             await anext(consumer)
+
+
+async def test_what_lies_behind_an_iterations_end_is_not_piled_up_and_comes_later(fake: FakeCluster):
+    first, second = fake.answers.make_topic("orders", partitions=2)
+    for number in range(200):
+        first.append(batch_of(b"%d" % number + bytes(1000)))
+        second.append(batch_of(b"%d" % number))
+    ends = {TopicPartition("orders", 0): 1, TopicPartition("orders", 1): 200}
+    settings = quick(fetch_bytes=3000, buffer_bytes=6000)
+    async with gomq.Consumer(fake.address, "orders", replay=True, settings=settings) as consumer:
+        found = []
+        async for batch in consumer.batches(until=ends):
+            found += [(message.partition, message.offset) for message in batch]
+            assert sum(len(kept) for kept in consumer._reader._kept_back) < 20
+        assert len(fake.asked(Api.FETCH)) < 60
+        assert sorted(found) == [(0, 0), *((1, offset) for offset in range(200))]
+        with anyio.fail_after(10):
+            rest = [await anext(consumer) for _ in range(199)]
+
+    assert [(message.partition, message.offset) for message in rest] == [(0, offset) for offset in range(1, 200)]

@@ -34,7 +34,7 @@ QUICK = ConnectionSettings(first_backoff=0.01, max_backoff=0.05, request_timeout
 
 
 def quick(**settings: Any) -> ConsumerSettings:
-    return ConsumerSettings(connection=QUICK, max_wait=0.1, **settings)
+    return ConsumerSettings(**{"connection": QUICK, "max_wait": 0.1, **settings})
 
 
 def batch_of(*values: bytes, codec: Codec = Codec.NONE) -> bytes:
@@ -220,7 +220,7 @@ async def test_looking_up_offsets_is_tried_again_where_that_may_help(fake: FakeC
     async with gomq.Consumer(fake.address, "orders", settings=quick()) as consumer:
         fake.next(Api.LIST_OFFSETS, fails_with(code))
         if code == 6:
-            assert await consumer.end_offsets() == {0: 3}
+            assert await consumer.end_offsets() == {("orders", 0): 3}
         else:
             with pytest.raises(gomq.BrokerError, match="orders-0") as caught:
                 await consumer.end_offsets()
@@ -237,7 +237,7 @@ async def test_looking_up_offsets_outlasts_a_restart(fake: FakeCluster):
         async with anyio.create_task_group() as group:
 
             async def look_up() -> None:
-                assert await consumer.end_offsets() == {0: 3}
+                assert await consumer.end_offsets() == {("orders", 0): 3}
 
             group.start_soon(look_up)
             with anyio.move_on_after(0.1):

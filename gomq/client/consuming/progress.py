@@ -1,0 +1,126 @@
+"""How far fetching of one partition is, and what a fetch brought of it, as values."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Final
+
+from gomq.client.cluster.backoff import Backoff
+from gomq.client.consuming.aborted import without_aborted
+from gomq.client.consuming.epochs import NO_EPOCH, EpochTrail
+from gomq.client.consuming.fetched import Chunk
+from gomq.client.consuming.settings import ConsumerSettings
+from gomq.errors import CorruptMessageError, MessageTooLargeError
+from gomq_storage.batch import BatchHeader, walk
+from gomq_storage.errors import CorruptBatchError
+from gomq_storage.layout import TopicPartition
+
+_NO_OFFSET: Final = -1
+_FINAL_EPOCH: Final = -1
+"""The session epoch of a fetch that is no part of a session (KIP-227)."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Progress:
+    """How far fetching of one partition is. Another takes its place when the consumer is to go on elsewhere."""
+
+    target: TopicPartition
+    offset: int
+    max_bytes: int
+    backoff: Backoff
+    epochs: EpochTrail = field(default_factory=EpochTrail)
+    leader_epoch: int = NO_EPOCH
+    """In which the offset was last known to follow what was fetched."""
+    retry_at: float = -inf
+    failing_since: float | None = None
+    is_over: bool = False
+    """Whether another has taken its place, or none: then what comes for it counts for nothing."""
+
+    def take(self, data: bytes, aborted: Iterable[tuple[int, int]], settings: ConsumerSettings) -> Chunk | None:
+        """Make a chunk of what came, and go on behind it; None where that is no whole batch that is new.
+
+        Raises:
+            CorruptMessageError: it does not begin with a batch, or has a marker that cannot be read.
+            MessageTooLargeError: no fetch can bring the batch.
+        """
+        try:
+            wanted, end = self._wanted(data)
+            batches = without_aborted(data, wanted, aborted)
+        except CorruptBatchError as error:
+            raise CorruptMessageError(f"{self.target} at offset {self.offset}: {error}") from error
+        if not batches:
+            if end < len(data):
+                self._ask_for_more(settings.connection.max_response_bytes // 2)
+            return None
+        chunk = Chunk(
+            target=self.target,
+            wanted=self.offset,
+            data=data,
+            batches=batches,
+            max_decompressed_bytes=settings.max_decompressed_bytes,
+        )
+        for _, header in batches:
+            self.epochs.note(header.leader_epoch, max(header.base_offset, self.offset))
+        self.offset = batches[-1][1].next_offset
+        self.max_bytes = settings.fetch_bytes
+        self.backoff.reset()
+        return chunk
+
+    def _wanted(self, data: bytes) -> tuple[list[tuple[int, BatchHeader]], int]:
+        """Find the whole batches, those that end before the wanted offset left out, and where the last one ends."""
+        batches: list[tuple[int, BatchHeader]] = []
+        offset = self.offset
+        end = 0
+        try:
+            for position, header in walk(data):
+                if batches and header.base_offset < offset:
+                    break  # no log has this; what is new of it comes with a fetch of its own, if at all
+                end = position + header.size
+                if header.next_offset > offset:
+                    batches.append((position, header))
+                    offset = header.next_offset
+        except CorruptBatchError:
+            if not batches:
+                raise
+            # the batches before it first; it comes again, at the front, with the next fetch
+        return batches, end
+
+    def _ask_for_more(self, limit: int) -> None:
+        """A broker that cuts off the first batch, as old ones do, must be asked for more bytes."""
+        if self.max_bytes >= limit:
+            raise MessageTooLargeError(f"{self.target} at offset {self.offset}: a batch of more than {limit} bytes")
+        self.max_bytes = min(2 * self.max_bytes, limit)
+
+
+def fetch_values(due: Iterable[Progress], settings: ConsumerSettings, *, isolation: int) -> dict[str, Any]:
+    """Make the values of a Fetch request, no part of a session."""
+    due = list(due)
+    topics: dict[str, list[dict[str, Any]]] = {}
+    for each in due:
+        topics.setdefault(each.target.topic, []).append({
+            "partition": each.target.partition,
+            "current_leader_epoch": each.leader_epoch,
+            "fetch_offset": each.offset,
+            "last_fetched_epoch": each.epochs.last,
+            "log_start_offset": _NO_OFFSET,
+            "partition_max_bytes": each.max_bytes,
+        })  # fmt: skip
+    return {
+        "cluster_id": None,
+        "replica_id": -1,
+        "max_wait": round(settings.max_wait * 1000),
+        "min_bytes": 1,
+        "max_bytes": _max_bytes(due, settings),
+        "isolation_level": isolation,
+        "session_id": 0,
+        "session_epoch": _FINAL_EPOCH,
+        "topics": [{"topic": topic, "partitions": partitions} for topic, partitions in topics.items()],
+        "forgotten_topics_data": [],
+        "rack_id": "",
+    }
+
+
+def _max_bytes(due: Iterable[Progress], settings: ConsumerSettings) -> int:
+    """Have half of the buffer filled at once, as far as an answer may be that large, but one partition in full."""
+    most = settings.connection.max_response_bytes // 2
+    return max(min(settings.buffer_bytes // 2, most), *(each.max_bytes for each in due))
