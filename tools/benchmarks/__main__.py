@@ -90,7 +90,7 @@ def _measure(bench: Bench, arguments: Namespace) -> None:
     parts: dict[str, Callable[[], None]] = {
         "brokers": partial(compare_brokers, bench, [never, *peers, always]),
         "clients": partial(compare_clients, bench, served[:1]),
-        "latency": partial(compare_latency, bench, served),
+        "latency": partial(compare_latency, bench, served[1:]),
         "startup": partial(compare_startup, bench, [never, *peers]),
         "storage": partial(compare_storage, bench),
         "kafka": partial(compare_kafka, bench, [never, *javas, always]),

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from itertools import repeat
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.job import Job, latency, rate
+from benchmarks.job import Job, latency, rate, read
 from benchmarks.results import Figures, MeasurementError
 
 _BATCH_BYTES: Final = 500_000
@@ -27,26 +27,11 @@ async def _produce(job: Job) -> Figures:
         return rate(job.count, job.size, time.perf_counter() - started)
 
 
-async def _produce_batches(job: Job) -> Figures:
-    """The caller fills the batches itself: a lower-level interface than ``publish_many``, for information."""
-    async with _producer(job, linger_ms=5) as producer:
-        started = time.perf_counter()
-        acknowledgements = []
-        value = job.value
-        left = job.count
-        while left:
-            batch = producer.create_batch()
-            while left and batch.append(key=None, value=value, timestamp=None) is not None:
-                left -= 1
-            acknowledgements.append(await producer.send_batch(batch, job.topic, partition=0))
-        await asyncio.gather(*acknowledgements)
-        return rate(job.count, job.size, time.perf_counter() - started)
-
-
 async def _consume(job: Job) -> Figures:
-    """Read from offset 0 with ``getmany``, and look at every value."""
-    started = time.perf_counter()
+    """Read on from the first message with ``getmany``, and look at every value."""
     async with _consumer(job) as consumer:
+        await consumer.getone()
+        started = time.perf_counter()
         seen = total = 0
         while seen < job.count:
             parts = await consumer.getmany(timeout_ms=_PATIENCE_MS)
@@ -56,20 +41,21 @@ async def _consume(job: Job) -> Figures:
                 for message in messages:
                     total += len(message.value or b"")
                 seen += len(messages)
-        return _read(job, seen=seen, total=total, elapsed_s=time.perf_counter() - started)
+        return read(job, seen=seen, total=total, elapsed_s=time.perf_counter() - started)
 
 
 async def _iterate(job: Job) -> Figures:
-    """Read from offset 0 message by message, and look at every value."""
-    started = time.perf_counter()
+    """Read on from the first message, message by message, and look at every value."""
     async with _consumer(job) as consumer:
+        await consumer.getone()
+        started = time.perf_counter()
         seen = total = 0
         async for message in consumer:
             total += len(message.value or b"")
             seen += 1
             if seen == job.count:
                 break
-        return _read(job, seen=seen, total=total, elapsed_s=time.perf_counter() - started)
+        return read(job, seen=seen, total=total, elapsed_s=time.perf_counter() - started)
 
 
 async def _publish_one_by_one(job: Job) -> Figures:
@@ -82,6 +68,40 @@ async def _publish_one_by_one(job: Job) -> Figures:
             await producer.send_and_wait(job.topic, job.value, partition=0)
             samples.append(time.perf_counter() - started)
         return latency(samples)
+
+
+async def _publish_concurrently(job: Job) -> Figures:
+    """Publish from many tasks, each of which waits for its acknowledgement before it publishes the next message."""
+
+    async def publish(turns: Iterator[int]) -> None:
+        for _ in turns:
+            await producer.send_and_wait(job.topic, job.value, partition=0)
+
+    async with _producer(job, linger_ms=0) as producer:
+        turns = iter(range(job.count))
+        started = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(job.connections):
+                group.create_task(publish(turns))
+        return rate(job.count, job.size, time.perf_counter() - started)
+
+
+async def _first_messages_of_groups(job: Job) -> Figures:
+    """Start a consumer as a new group on a topic that holds a message, and wait for that; then another one."""
+    async with _producer(job, linger_ms=0):
+        pass  # it has published one
+
+    async def first_message() -> float:
+        started = time.perf_counter()
+        group = f"{job.topic}-{time.time_ns()}"
+        consumer = AIOKafkaConsumer(
+            job.topic, bootstrap_servers=job.address, auto_offset_reset="earliest", group_id=group
+        )
+        async with asyncio.timeout(job.seconds), consumer:
+            await consumer.getone()
+            return time.perf_counter() - started
+
+    return {"elapsed_s": await first_message(), "again_s": await first_message()}
 
 
 @asynccontextmanager
@@ -102,20 +122,15 @@ def _consumer(job: Job) -> Any:  # noqa: ANN401 - aiokafka is not typed
     )
 
 
-def _read(job: Job, *, seen: int, total: int, elapsed_s: float) -> Figures:
-    if total != seen * job.size:
-        raise MeasurementError(f"{total} bytes in {seen} messages of {job.size}")
-    return rate(seen, job.size, elapsed_s)
-
-
 def _on_asyncio(operation: Callable[[Job], Coroutine[Any, Any, Figures]]) -> Callable[[Job], Figures]:
     return lambda job: asyncio.run(operation(job))
 
 
 OPERATIONS: Final = {
     "produce": _on_asyncio(_produce),
-    "produce_batches": _on_asyncio(_produce_batches),
     "consume": _on_asyncio(_consume),
     "iterate": _on_asyncio(_iterate),
     "publish_one_by_one": _on_asyncio(_publish_one_by_one),
+    "publish_concurrently": _on_asyncio(_publish_concurrently),
+    "first_messages_of_groups": _on_asyncio(_first_messages_of_groups),
 }

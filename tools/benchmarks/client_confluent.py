@@ -9,7 +9,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
-from benchmarks.job import Job, latency, rate
+from benchmarks.job import Job, latency, rate, read
 from benchmarks.results import Figures, MeasurementError
 
 PRODUCER: Final[dict[str, str | int]] = {
@@ -56,12 +56,13 @@ def produce(job: Job) -> Figures:
 
 
 def consume(job: Job) -> Figures:
-    """Read from offset 0 with ``consume()``, and look at every value."""
-    started = time.perf_counter()
+    """Read on from the first message with ``consume()``, and look at every value."""
     consumer = Consumer(
         {"bootstrap.servers": job.address, "group.id": "bench", "enable.auto.commit": False, **CONSUMER}
     )
     consumer.assign([TopicPartition(job.topic, 0, 0)])
+    consumer.consume(1, _PATIENCE_S)
+    started = time.perf_counter()
     seen = total = 0
     while seen < job.count:
         # It waits out its timeout when there are fewer messages than asked for, so it is asked for what there is.
@@ -71,9 +72,7 @@ def consume(job: Job) -> Figures:
         seen += len(messages)
     elapsed_s = time.perf_counter() - started
     consumer.close()
-    if total != seen * job.size:
-        raise MeasurementError(f"{total} bytes in {seen} messages of {job.size}")
-    return rate(seen, job.size, elapsed_s)
+    return read(job, seen=seen, total=total, elapsed_s=elapsed_s)
 
 
 def publish_one_by_one(job: Job) -> Figures:
@@ -110,8 +109,16 @@ def end_to_end(job: Job) -> Figures:
 
 def first_message_of_a_group(job: Job) -> Figures:
     """Subscribe as a new group to a topic that holds a message, and wait for that."""
-    producer = Producer({"bootstrap.servers": job.address, **PRODUCER, "linger.ms": 0})
-    _publish_one(producer, job)
+    _publish_one(Producer({"bootstrap.servers": job.address, **PRODUCER, "linger.ms": 0}), job)
+    return {"elapsed_s": _first_message(job)}
+
+
+def first_messages_of_groups(job: Job) -> Figures:
+    """Subscribe as a new group, and then as another one."""
+    return {**first_message_of_a_group(job), "again_s": _first_message(job)}
+
+
+def _first_message(job: Job) -> float:
     started = time.perf_counter()
     settings = {"bootstrap.servers": job.address, "group.id": f"{job.topic}-{time.time_ns()}", **CONSUMER}
     consumer = Consumer({**settings, "auto.offset.reset": "earliest"})
@@ -121,7 +128,7 @@ def first_message_of_a_group(job: Job) -> Figures:
     if message is None or message.error() is not None:
         raise MeasurementError(f"no message within {job.seconds:g} s")
     consumer.close()
-    return {"elapsed_s": elapsed_s}
+    return elapsed_s
 
 
 def _publish_one(producer: Producer, job: Job) -> None:
@@ -144,4 +151,5 @@ OPERATIONS: Final = {
     "publish_one_by_one": publish_one_by_one,
     "end_to_end": end_to_end,
     "first_message_of_a_group": first_message_of_a_group,
+    "first_messages_of_groups": first_messages_of_groups,
 }

@@ -5,6 +5,7 @@ Every client gets as many messages as keep it busy for the same time: their rate
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -18,69 +19,91 @@ from benchmarks.topics import temporary_topic
 PRODUCE: Final = "clients.produce"
 CONSUME: Final = "clients.consume"
 ITERATE: Final = "clients.iterate"
+CONCURRENT: Final = "clients.concurrent"
+LATENCY: Final = "clients.latency"
 GOMQ_ASYNCIO: Final = "gomq, asyncio"
+GOMQ_UVLOOP: Final = "gomq, uvloop"
 GOMQ_TRIO: Final = "gomq, trio"
 AIOKAFKA: Final = "aiokafka"
 CONFLUENT: Final = "confluent-kafka"
 
+_BACKENDS: Final = {GOMQ_ASYNCIO: "asyncio", GOMQ_UVLOOP: "uvloop", GOMQ_TRIO: "trio"}
 _SIZE: Final = 100
 _MOST_MESSAGES: Final = 5_000_000
+_SHARE: Final = 0.75
+"""Of the usual time, since there are so many clients."""
+_AHEAD: Final = 10_000
+"""Messages that may come before the clock starts: how soon the first is there is measured by itself."""
+_TASKS: Final = 1000
+_MOST_SAMPLES: Final = 20_000
 
 
-def _gomq(operation: str, backend: str) -> Job:
-    return Job(module="client_gomq", operation=operation, backend=backend, size=_SIZE)
-
-
-_PRODUCERS: Final = {
-    GOMQ_ASYNCIO: _gomq("produce", "asyncio"),
-    GOMQ_TRIO: _gomq("produce", "trio"),
-    AIOKAFKA: Job(module="client_aiokafka", operation="produce", size=_SIZE),
-    f"{AIOKAFKA}, batches filled by hand": Job(module="client_aiokafka", operation="produce_batches", size=_SIZE),
-    CONFLUENT: Job(module="client_confluent", operation="produce", size=_SIZE),
-}
-_CONSUMERS: Final = {
-    GOMQ_ASYNCIO: _gomq("consume", "asyncio"),
-    GOMQ_TRIO: _gomq("consume", "trio"),
-    AIOKAFKA: Job(module="client_aiokafka", operation="consume", size=_SIZE),
-    CONFLUENT: Job(module="client_confluent", operation="consume", size=_SIZE),
-}
-_ITERATORS: Final = {
-    GOMQ_ASYNCIO: _gomq("iterate", "asyncio"),
-    GOMQ_TRIO: _gomq("iterate", "trio"),
-    AIOKAFKA: Job(module="client_aiokafka", operation="iterate", size=_SIZE),
-}
+def client_jobs(operation: str, *, aiokafka: bool = True, confluent: bool = True) -> dict[str, Job]:
+    """Return the same job for ours on each event loop, and for the others that have it."""
+    modules = dict.fromkeys(_BACKENDS, "client_gomq")
+    modules |= {AIOKAFKA: "client_aiokafka"} if aiokafka else {}
+    modules |= {CONFLUENT: "client_confluent"} if confluent else {}
+    return {
+        name: Job(module=module, operation=operation, size=_SIZE, backend=_BACKENDS.get(name, "asyncio"))
+        for name, module in modules.items()
+    }
 
 
 def compare_clients(bench: Bench, specs: Sequence[BrokerSpec]) -> None:
     """Measure every client against these brokers: one, or none where it is not installed."""
     with ExitStack() as stack:
         for broker in start_all(bench, stack, specs):
-            against = f"against {broker.name}, {_SIZE}-byte messages"
-            progress(f"clients publish {against}")
-            _describe(bench, PRODUCE, f"Clients {against}: publish_many, send, produce(); all acknowledged")
-            _compare_producers(bench, broker)
-            progress(f"clients read {against}")
-            _describe(bench, CONSUME, f"Clients {against}: batches(), getmany, consume(); every value looked at")
-            _describe(bench, ITERATE, f"Clients {against}: one message at a time, async for")
-            _compare_readers(bench, broker, CONSUME, _CONSUMERS)
-            _compare_readers(bench, broker, ITERATE, _ITERATORS)
+            against = f"Clients against {broker.name}, {_SIZE}-byte messages"
+            _compare_producers(bench, broker, against)
+            _compare_readers(bench, broker, against)
+            compare_single_publishes(bench, broker, LATENCY, f"{against}: one acknowledged publish at a time")
 
 
-def _describe(bench: Bench, case: str, title: str) -> None:
+def compare_single_publishes(bench: Bench, broker: BrokerProcess, case: str, title: str) -> None:
+    """Measure how long one publish takes that is waited for."""
+    progress(title)
     bench.results.describe(case, title, base=AIOKAFKA)
+    seconds = bench.pace.latency_s
+    jobs = {
+        name: replace(job, count=_MOST_SAMPLES, seconds=seconds)
+        for name, job in client_jobs("publish_one_by_one").items()
+    }
+    interleave(bench, {name: partial(_publish, bench, broker, job, case) for name, job in jobs.items()})
 
 
-def _compare_producers(bench: Bench, broker: BrokerProcess) -> None:
-    jobs = _sized(bench, broker, _PRODUCERS)
-    interleave(bench, {name: partial(_publish, bench, broker, job) for name, job in jobs.items()})
+def _compare_producers(bench: Bench, broker: BrokerProcess, against: str) -> None:
+    tasks = {
+        name: replace(job, connections=_TASKS)
+        for name, job in client_jobs("publish_concurrently", confluent=False).items()
+    }
+    for case, what, jobs, base in (
+        (PRODUCE, "publish_many, send, produce(); all acknowledged", client_jobs("produce"), CONFLUENT),
+        (CONCURRENT, f"{_TASKS:,} tasks, each waits for one publish after the other", tasks, AIOKAFKA),
+    ):
+        progress(f"{against}: {what}")
+        bench.results.describe(case, f"{against}: {what}", base=base)
+        sized = _sized(bench, broker, jobs)
+        interleave(bench, {name: partial(_publish, bench, broker, job, case) for name, job in sized.items()})
 
 
-def _publish(bench: Bench, broker: BrokerProcess, job: Job) -> dict[str, Figures]:
+def _compare_readers(bench: Bench, broker: BrokerProcess, against: str) -> None:
+    batches = client_jobs("consume")
+    values = {f"{name}, batch.values": job.to("consume_values") for name, job in batches.items() if name in _BACKENDS}
+    for case, what, jobs, base in (
+        (CONSUME, "batches(), getmany, consume(10000); every value looked at", batches | values, CONFLUENT),
+        (ITERATE, "one message at a time, async for", client_jobs("iterate", confluent=False), AIOKAFKA),
+    ):
+        progress(f"{against}: {what}")
+        bench.results.describe(case, f"{against}: {what}", base=base)
+        _read_all(bench, broker, case, jobs)
+
+
+def _publish(bench: Bench, broker: BrokerProcess, job: Job, case: str) -> dict[str, Figures]:
     with temporary_topic(broker) as topic:
-        return {PRODUCE: run_job(job.at(broker.address, topic), timeout_s=bench.pace.timeout_s)}
+        return {case: run_job(job.at(broker.address, topic), timeout_s=bench.pace.timeout_s)}
 
 
-def _compare_readers(bench: Bench, broker: BrokerProcess, case: str, readers: Mapping[str, Job]) -> None:
+def _read_all(bench: Bench, broker: BrokerProcess, case: str, readers: Mapping[str, Job]) -> None:
     try:
         jobs = _sized(bench, broker, readers)
         with temporary_topic(broker) as topic:
@@ -97,7 +120,7 @@ def _read(bench: Bench, job: Job, case: str) -> dict[str, Figures]:
 
 
 def _fill(bench: Bench, broker: BrokerProcess, topic: str, count: int) -> None:
-    job = Job(module="load_librdkafka", operation="produce", size=_SIZE, count=count)
+    job = Job(module="load_librdkafka", operation="produce", size=_SIZE, count=count + _AHEAD)
     run_job(job.at(broker.address, topic), timeout_s=bench.pace.timeout_s)
 
 
@@ -116,5 +139,5 @@ def _sized(bench: Bench, broker: BrokerProcess, jobs: Mapping[str, Job]) -> dict
                 progress(f"  failed: {error}")
             else:
                 rate = figures["messages_per_s"]
-                sized[name] = job.of(messages_for([rate], bench.pace.run_s, most=_MOST_MESSAGES))
+                sized[name] = job.of(messages_for([rate], _SHARE * bench.pace.run_s, most=_MOST_MESSAGES))
     return sized

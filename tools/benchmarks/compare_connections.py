@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from benchmarks.compare_brokers import start_all
+from benchmarks.compare_clients import AIOKAFKA, CONFLUENT, client_jobs
 from benchmarks.contestants import PEER
 from benchmarks.job import Job, run_job
 from benchmarks.plan import Bench, interleave, progress
@@ -15,6 +17,7 @@ from benchmarks.topics import temporary_topic
 
 CONNECTIONS: Final = "connections"
 FIRST_MESSAGE: Final = "groups.first_message"
+CLIENTS_FIRST_MESSAGE: Final = "groups.clients_first_message"
 ONE: Final = "one connection"
 MANY: Final = "many connections"
 _GROUP_PATIENCE_S: Final = 60.0
@@ -41,14 +44,26 @@ def compare_connections(bench: Bench, spec: BrokerSpec) -> None:
 
 
 def compare_first_messages(bench: Bench, specs: Sequence[BrokerSpec]) -> None:
-    """Measure how soon a new group's first message is there, after ``subscribe`` of confluent-kafka."""
+    """Measure how soon a new group's first message is there: from each broker; by each client from the first."""
     progress("first message of a group")
     bench.results.describe(
         FIRST_MESSAGE, "confluent-kafka: from subscribing as a new group to the first message", base=PEER
     )
+    clients = client_jobs("first_messages_of_groups")
+    by_confluent = clients[CONFLUENT].to("first_message_of_a_group")
     with ExitStack() as stack:
         brokers = start_all(bench, stack, specs)
-        interleave(bench, {broker.name: partial(_first_message, broker) for broker in brokers})
+        interleave(
+            bench, {broker.name: partial(_first_message, broker, by_confluent, FIRST_MESSAGE) for broker in brokers}
+        )
+        for broker in brokers[:1]:
+            bench.results.describe(
+                CLIENTS_FIRST_MESSAGE,
+                f"Clients against {broker.name}: from entering as a new group to the first message, and once more",
+                base=AIOKAFKA,
+            )
+            turns = {name: partial(_first_message, broker, job, CLIENTS_FIRST_MESSAGE) for name, job in clients.items()}
+            interleave(bench, turns)
 
 
 def _publish_slowly(bench: Bench, broker: BrokerProcess, *, connections: int) -> dict[str, Figures]:
@@ -57,7 +72,7 @@ def _publish_slowly(bench: Bench, broker: BrokerProcess, *, connections: int) ->
         return {CONNECTIONS: run_job(job.at(broker.address, topic), timeout_s=bench.pace.timeout_s)}
 
 
-def _first_message(broker: BrokerProcess) -> dict[str, Figures]:
-    job = Job(module="client_confluent", operation="first_message_of_a_group", seconds=_GROUP_PATIENCE_S)
+def _first_message(broker: BrokerProcess, client: Job, case: str) -> dict[str, Figures]:
+    job = replace(client, seconds=_GROUP_PATIENCE_S)
     with temporary_topic(broker) as topic:
-        return {FIRST_MESSAGE: run_job(job.at(broker.address, topic), timeout_s=2 * _GROUP_PATIENCE_S)}
+        return {case: run_job(job.at(broker.address, topic), timeout_s=2 * _GROUP_PATIENCE_S)}

@@ -32,11 +32,11 @@ class Job:
     acks: str = "all"
     """What a producer waits for, for those that are told."""
     connections: int = 1
-    """How many at once, for a load that opens many."""
+    """How many at once, for a load that opens many; or how many tasks publish over one."""
     seconds: float = 0.0
     """For latencies, when to stop; for reading, how long to go on starting over."""
     backend: str = "asyncio"
-    """Event loop, for a client that has the choice."""
+    """Event loop, for a client that has the choice: ``asyncio``, ``uvloop`` or ``trio``."""
     directory: str = ""
     """For the log as a library, the folder to work in."""
     log_bytes: int = 0
@@ -94,6 +94,17 @@ def run_job(job: Job, *, timeout_s: float) -> Figures:
 def rate(messages: int, size: int, elapsed_s: float) -> Figures:
     """Return the figures of a transfer of so many messages of so many bytes."""
     return {"messages_per_s": messages / elapsed_s, "mb_per_s": messages * size / elapsed_s / 1e6}
+
+
+def read(job: Job, *, seen: int, total: int, elapsed_s: float) -> Figures:
+    """Return the figures of a reader that has seen so many messages, and so many bytes in their values.
+
+    Raises:
+        MeasurementError: these are not the messages that were published.
+    """
+    if total != seen * job.size:
+        raise MeasurementError(f"{total} bytes in {seen} messages of {job.size}")
+    return rate(seen, job.size, elapsed_s)
 
 
 def latency(samples_s: list[float]) -> Figures:

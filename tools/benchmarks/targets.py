@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.compare_brokers import SIZES, case
-from benchmarks.compare_clients import AIOKAFKA, CONSUME, GOMQ_ASYNCIO, GOMQ_TRIO, PRODUCE
+from benchmarks.compare_clients import (
+    AIOKAFKA,
+    CONCURRENT,
+    CONFLUENT,
+    CONSUME,
+    GOMQ_ASYNCIO,
+    GOMQ_TRIO,
+    GOMQ_UVLOOP,
+    ITERATE,
+    LATENCY,
+    PRODUCE,
+)
 from benchmarks.compare_compaction import BEFORE, DURING, FLUSHES, publish_case
 from benchmarks.compare_connections import CONNECTIONS, FIRST_MESSAGE, MANY, ONE
 from benchmarks.compare_kafka import (
@@ -85,13 +96,32 @@ def _brokers(size: int, *, produce: float, consume: float, cpu: float) -> tuple[
     )
 
 
-def _clients(what: str, case: str, at_least: float) -> tuple[Target, ...]:
-    return tuple(
-        Target(
-            what=f"{ours}: {what}", case=case, figure="messages_per_s", ours=ours, theirs=AIOKAFKA, at_least=at_least
-        )
-        for ours in (GOMQ_ASYNCIO, GOMQ_TRIO)
+def _clients() -> tuple[Target, ...]:
+    rate = "messages_per_s"
+    wanted = (
+        ("publish_many beside confluent-kafka's produce()", PRODUCE, CONFLUENT, 1.0),
+        ("batches() beside confluent-kafka's consume(10000)", CONSUME, CONFLUENT, 1.0),
+        ("publish in 1,000 tasks beside aiokafka's send_and_wait", CONCURRENT, AIOKAFKA, 2.0),
+        ("async for beside aiokafka's", ITERATE, AIOKAFKA, 2.0),
     )
+    loops = (GOMQ_ASYNCIO, GOMQ_UVLOOP, GOMQ_TRIO)
+    rates = [
+        Target(what=f"{ours}: {what}", case=case, figure=rate, ours=ours, theirs=theirs, at_least=at_least)
+        for what, case, theirs, at_least in wanted
+        for ours in loops
+    ]
+    latencies = [
+        Target(
+            what=f"{ours}: one acknowledged publish beside aiokafka's, p99",
+            case=LATENCY,
+            figure="p99_ms",
+            ours=ours,
+            theirs=AIOKAFKA,
+            at_most=1.0,
+        )
+        for ours in loops
+    ]
+    return (*rates, *latencies)
 
 
 def _storage() -> tuple[Target, ...]:
@@ -191,8 +221,7 @@ def _connections() -> tuple[Target, ...]:
 TARGETS: Final = (
     *_brokers(100, produce=1.0, consume=1.2, cpu=0.6),
     *_brokers(1024, produce=1.5, consume=1.4, cpu=0.5),
-    *_clients("publish_many beside aiokafka's send", PRODUCE, 3.0),
-    *_clients("batches() beside aiokafka's getmany", CONSUME, 1.5),
+    *_clients(),
     Target(what="start to first answer", case=STARTUP, figure="start_s", at_most=0.5, unit="s"),
     Target(what="resident memory when idle", case=STARTUP, figure="idle_mb", at_most=60, unit="MB"),
     *_storage(),
