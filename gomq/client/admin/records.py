@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gomq.client.cluster.cluster import Cluster
+from gomq.client.admin.asking import Asker
 from gomq.client.cluster.leaders import ask_leaders
 from gomq.errors import ConfigurationError, UnknownTopicError
 from gomq.protocol.api import Api
@@ -13,20 +13,13 @@ EVERYTHING: Final = -1
 """As an offset: the partition's end."""
 
 
-async def delete_records(
-    cluster: Cluster,
-    topic: str,
-    before: Mapping[int, int],
-    *,
-    timeout: float,  # noqa: ASYNC109 - the broker's, too
-) -> dict[int, int]:
+async def delete_records(asker: Asker, topic: str, before: Mapping[int, int]) -> dict[int, int]:
     """Delete the records before an offset of each partition, and return the first offset that each has then.
 
     Args:
-        cluster: the brokers.
+        asker: who asks.
         topic: whose records.
         before: offset by partition; ``EVERYTHING`` stands for the partition's end.
-        timeout: seconds for the broker to do it, and for which to ask again while leaders move.
 
     Raises:
         ConfigurationError: no offset can be so low.
@@ -37,14 +30,14 @@ async def delete_records(
     for partition, offset in before.items():
         if offset < EVERYTHING:
             raise ConfigurationError(f"records before offset {offset} of partition {partition}: there are none")
-    found = await cluster.find_topic(topic, may_create=False, is_new=False, patience=timeout)
+    found = await asker.cluster.find_topic(topic, may_create=False, is_new=False, patience=asker.patience)
     if missing := sorted(before.keys() - {partition.index for partition in found.partitions}):
         raise UnknownTopicError(f"{TopicPartition(topic, missing[0])} does not exist")
 
     async def ask(leader: int, partitions: list[int]) -> dict[int, Any]:
         wanted = [{"partition_index": index, "offset": before[index]} for index in partitions]
-        values = {"topics": [{"name": topic, "partitions": wanted}], "timeout": round(timeout * 1000)}
-        response = await cluster.ask(Api.DELETE_RECORDS, values, node=leader)
+        values = {"topics": [{"name": topic, "partitions": wanted}], "timeout": asker.timeout_ms}
+        response = await asker.cluster.ask(Api.DELETE_RECORDS, values, node=leader)
         return {
             int(result.partition_index): result
             for each in response.topics
@@ -52,5 +45,5 @@ async def delete_records(
             for result in each.partitions
         }
 
-    results = await ask_leaders(cluster, topic, before, ask, patience=timeout)
+    results = await ask_leaders(asker.cluster, topic, before, ask, patience=asker.patience)
     return {partition: int(results[partition].low_watermark) for partition in sorted(results)}

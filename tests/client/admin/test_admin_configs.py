@@ -1,6 +1,5 @@
 """``Admin``: topics' configs, and deleting first messages; against a real broker, and against one that moves."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,18 +9,10 @@ from gomq.client.cluster.settings import ConnectionSettings
 from gomq.errors import ConfigurationError, OffsetOutOfRangeError, ProtocolError, UnsupportedVersionError
 from gomq.protocol.api import Api
 from gomq.protocol.configs import ConfigSource, ConfigType
-from tests.support.fake_broker import Exchange, FakeCluster, Fault
+from tests.client.admin.answering import answers_with
+from tests.support.fake_broker import Exchange, FakeCluster
 
 NOT_LEADER, INVALID_CONFIG, POLICY = 6, 40, 44
-
-
-def answers_with(make: Callable[[Exchange], dict[str, Any]]) -> Fault:
-    """Answers with values of the test's own choice."""
-
-    async def fault(exchange: Exchange) -> None:
-        await exchange.stream.send(exchange.frame({"throttle_time": 0, **make(exchange)}))
-
-    return fault
 
 
 async def test_configs_are_described_changed_and_taken_back(broker: gomq.Broker):
@@ -121,6 +112,52 @@ async def test_a_broker_that_cannot_change_configs_is_told_so(fake: FakeCluster)
     async with gomq.Admin(fake.address) as admin:
         with pytest.raises(UnsupportedVersionError, match="INCREMENTAL_ALTER_CONFIGS"):
             await admin.alter_configs("orders", {"a": 1})
+
+
+async def test_a_brokers_configs_are_described_changed_and_taken_back(broker: gomq.Broker):
+    async with gomq.Admin(broker.address) as admin:
+        before = await admin.describe_broker_configs(1)
+        await admin.alter_broker_configs({"log.retention.ms": 5000}, node=1)
+        own = (await admin.describe_broker_configs(1))["log.retention.ms"]
+        await admin.alter_broker_configs(unset=["log.retention.ms"], node=1)
+        after = await admin.describe_broker_configs(1)
+
+    assert list(before) == sorted(before)
+    assert (own.value, own.is_own, own.source) == ("5000", True, ConfigSource.DYNAMIC_BROKER)
+    assert after["log.retention.ms"] == before["log.retention.ms"]
+    assert not before["log.retention.ms"].is_own
+
+
+async def test_configs_of_all_brokers_are_those_that_were_set_for_all(broker: gomq.Broker):
+    async with gomq.Admin(broker.address) as admin:
+        assert await admin.describe_broker_configs() == {}
+        await admin.alter_broker_configs({"log.retention.ms": 5000}, validate_only=True)
+        assert await admin.describe_broker_configs() == {}
+        await admin.alter_broker_configs({"log.retention.ms": 5000})
+        (entry,) = (await admin.describe_broker_configs()).values()
+        assert (entry.value, entry.is_own, entry.source) == ("5000", True, ConfigSource.DYNAMIC_DEFAULT_BROKER)
+        of_one = (await admin.describe_broker_configs(1))["log.retention.ms"]
+        assert (of_one.value, of_one.is_own) == ("5000", False)
+
+
+async def test_a_brokers_configs_are_asked_of_it_itself(pair: FakeCluster):
+    def describe(exchange: Exchange) -> dict[str, Any]:
+        (wanted,) = exchange.body.resources
+        result = {"error_code": 0, "error_message": None, "resource_type": 4, "configs": ()}
+        return {"results": [{**result, "resource_name": wanted.resource_name}]}
+
+    pair.always(Api.DESCRIBE_CONFIGS, answers_with(describe))
+    async with gomq.Admin(pair.address) as admin:
+        assert await admin.describe_broker_configs(2) == await admin.describe_broker_configs(1) == {}
+    assert [each.node for each in pair.asked(Api.DESCRIBE_CONFIGS)] == [2, 1]
+
+
+async def test_what_a_broker_cannot_have_is_told_by_name(broker: gomq.Broker):
+    async with gomq.Admin(broker.address, retry_timeout=0.1) as admin:
+        with pytest.raises(gomq.BrokerError, match=r"configs of broker 1 cannot be changed: .*colour"):
+            await admin.alter_broker_configs({"colour": "blue"}, node=1)
+        with pytest.raises(gomq.ConnectionFailedError, match="node 7"):
+            await admin.describe_broker_configs(7)
 
 
 async def test_first_messages_are_deleted(broker: gomq.Broker):
