@@ -3,20 +3,25 @@
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from gomq.broker.configs.topic_configs import apply_topic_configs
 from gomq.broker.metadata_log import TOPIC_NAME
 from gomq.broker.partition import Partition
 from gomq.errors import InvalidTopicError, TopicAlreadyExistsError
 from gomq_storage.config import LogConfig
-from gomq_storage.layout import topic_name_problem
+from gomq_storage.directory import NewLog
+from gomq_storage.layout import TopicPartition, topic_name_problem
 from gomq_storage.log import Log
 
 INTERNAL_TOPICS: Final = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
 """Topics that only the broker makes and writes; clients may read them. Kafka: ``Topic.INTERNAL_TOPICS``."""
 _OF_KAFKA: Final = "__cluster_metadata"
 """Where Kafka keeps what GoMQ keeps in ``__gomq_metadata``: a Kafka that gets the directory must not find another."""
+_AT_ONCE: Final = 200
+"""Partitions; one topic may have more."""
+_TEXT_AT_ONCE: Final = 64 << 10
+"""Characters of configs: the records of a group are one batch of the metadata log."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +56,47 @@ class Topic:
                 apply_topic_configs(defaults, self.configs)
             except ValueError as error:
                 raise ValueError(f"that does not go with topic {self.name!r}: {error}") from error
+
+
+class NewTopic(NamedTuple):
+    """A topic that is to be made."""
+
+    name: str
+    partitions: int
+    configs: Mapping[str, str | None]
+
+
+class NewPartitions(NamedTuple):
+    """Partitions that a topic is to have besides those that it has."""
+
+    topic: Topic
+    indexes: range
+    log_config: LogConfig
+    value: dict[str, Any]
+    """The topic's record, once they are there."""
+
+    def logs(self) -> Iterator[NewLog]:
+        """What has to be made for it."""
+        return (
+            NewLog(TopicPartition(self.topic.name, index), self.topic.id, self.log_config) for index in self.indexes
+        )
+
+
+def in_groups(wanted: Iterable[NewTopic]) -> Iterator[list[NewTopic]]:
+    """Put topics together that may be made at once: not too many, for others wait as long, and no two of one name."""
+    group: list[NewTopic] = []
+    names: set[str] = set()
+    room, text_room = _AT_ONCE, _TEXT_AT_ONCE
+    for topic in wanted:
+        name, text = _in_metrics(topic.name), sum(len(key) + len(value or "") for key, value in topic.configs.items())
+        if group and (topic.partitions > room or text > text_room or name in names):
+            yield group
+            group, names, room, text_room = [], set(), _AT_ONCE, _TEXT_AT_ONCE
+        group.append(topic)
+        names.add(name)
+        room, text_room = room - topic.partitions, text_room - text
+    if group:
+        yield group
 
 
 def check_not_internal(name: str) -> None:

@@ -10,7 +10,7 @@ the log from offset 0. A change counts once its record is on the device.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import anyio
@@ -39,42 +39,50 @@ class MetadataLog:
         self._one_at_a_time = anyio.Lock()
 
     async def put(self, key: str, value: dict[str, Any] | None) -> None:
-        """Set a key, or take it back with None; returns once that is on the device.
+        """Set a key, or take it back with None, as ``put_all`` does."""
+        await self.put_all({key: value})
+
+    async def put_all(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
+        """Set keys, or take them back with None, all of them or none; returns once that is on the device.
 
         Raises:
             LogOfflineError: a sync failed, now or before: after a restart the change may be there, or not.
             OSError: it could not be written; the state is as before.
         """
         async with self._one_at_a_time:
-            self._append(key, value)
+            self._append(changes)
             with anyio.CancelScope(shield=True):  # what is in the log must be in the state too
                 try:
                     await to_thread.run_sync(self._log.flush)
                 except LogOfflineError as error:
                     self._on_failure(error)
                     raise
-            self._remember(key, value)
+            self._remember(changes)
 
     def put_now(self, key: str, value: dict[str, Any] | None) -> None:
         """Do the same in a thread that may wait, while nobody else uses the log."""
-        self._append(key, value)
+        self._append({key: value})
         self._log.flush()
-        self._remember(key, value)
+        self._remember({key: value})
 
     @property
     def log(self) -> Log:
         """The log; only this object writes to it."""
         return self._log
 
-    def _append(self, key: str, value: dict[str, Any] | None) -> None:
-        raw = None if value is None else json.dumps(value, sort_keys=True).encode()
-        append(self._log, [(key.encode(), raw)])
+    def _append(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
+        append(self._log, [(key.encode(), _raw(value)) for key, value in changes.items()])
 
-    def _remember(self, key: str, value: dict[str, Any] | None) -> None:
-        if value is None:
-            self.values.pop(key, None)
-        else:
-            self.values[key] = value
+    def _remember(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
+        for key, value in changes.items():
+            if value is None:
+                self.values.pop(key, None)
+            else:
+                self.values[key] = value
+
+
+def _raw(value: dict[str, Any] | None) -> bytes | None:
+    return None if value is None else json.dumps(value, sort_keys=True).encode()
 
 
 def _replay(log: Log) -> dict[str, dict[str, Any]]:

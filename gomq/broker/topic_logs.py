@@ -13,7 +13,7 @@ from gomq.broker.metadata_log import TOPIC_NAME
 from gomq.broker.partition import Partition
 from gomq_storage.checkpoint import CleanEnd
 from gomq_storage.config import CleanupPolicy, LogConfig
-from gomq_storage.directory import LogDirectory
+from gomq_storage.directory import LogDirectory, NewLog
 from gomq_storage.errors import StorageError
 from gomq_storage.layout import TopicPartition
 from gomq_storage.log import Log
@@ -84,14 +84,14 @@ class TopicLogs:
             return Partition(name, None, problem=str(error))
         return Partition(name, log)
 
-    def create(self, names: Iterable[TopicPartition], topic_id: uuid.UUID, config: LogConfig) -> list[Log]:
-        """Make the logs of a topic's partitions, all of them or none.
+    def create(self, wanted: Sequence[NewLog]) -> list[Log]:
+        """Make the logs of partitions, all of them or none.
 
         Raises:
             OSError, StorageError: one could not be made.
         """
         try:
-            return self._directory.create_logs(tuple(names), topic_id=topic_id, config=config)
+            return self._directory.create_logs(wanted)
         finally:
             self._report_left_behind()
 

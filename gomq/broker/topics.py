@@ -8,13 +8,14 @@ topic of its name is created it is put aside.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import anyio
 from anyio import to_thread
 
-from gomq.broker.catalogue import Catalogue, Topic
+from gomq.broker.catalogue import Catalogue, NewPartitions, NewTopic, Topic
 from gomq.broker.config import FlushMode
 from gomq.broker.configs.dynamic_configs import DynamicConfigs, metadata_key
 from gomq.broker.configs.running_config import RunningConfig
@@ -104,7 +105,11 @@ class Topics(Catalogue):
             raise InvalidPartitionsError(f"a topic has 1 to {limit} partitions, not {partitions}")
 
     async def create(self, name: str, *, partitions: int, configs: Mapping[str, str | None]) -> Topic:
-        """Create a topic.
+        """Create a topic; errors are those of ``create_all``."""
+        return (await self.create_all([NewTopic(name, partitions, configs)]))[0]
+
+    async def create_all(self, wanted: Sequence[NewTopic]) -> list[Topic]:
+        """Create topics together, all of them or none, which takes little longer than one of them does.
 
         Raises:
             BrokerError, ValueError: those of ``check_name``, ``log_config`` and ``check_count``.
@@ -112,15 +117,22 @@ class Topics(Catalogue):
         """
         async with self._changing:
             self._check_usable()
-            self.check_name(name)
-            log_config = self.log_config(configs)
-            self.check_count(partitions)
-            topic = Topic(name, uuid.uuid4(), (), {key: value or "" for key, value in configs.items()})
-            value = {"id": str(topic.id), "partitions": partitions, "configs": dict(configs)}
-            topic.partitions = await self._make(topic, range(partitions), log_config, value)
-            self._add(topic)
-            self._configure([topic])
-            return topic
+            plans = [self._plan(each) for each in wanted]
+            await self._make(plans)
+            topics = [plan.topic for plan in plans]
+            for topic in topics:
+                self._add(topic)
+            self._configure(topics)
+            return topics
+
+    def _plan(self, wanted: NewTopic) -> NewPartitions:
+        name, partitions, configs = wanted
+        self.check_name(name)
+        log_config = self.log_config(configs)
+        self.check_count(partitions)
+        topic = Topic(name, uuid.uuid4(), (), {key: value or "" for key, value in configs.items()})
+        value = {"id": str(topic.id), "partitions": partitions, "configs": dict(configs)}
+        return NewPartitions(topic, range(partitions), log_config, value)
 
     async def add_partitions(self, name: str, *, count: int, check: Callable[[int], None]) -> None:
         """Let a topic have more partitions.
@@ -143,30 +155,33 @@ class Topics(Catalogue):
             self.check_count(count)
             value = {**self._metadata.values[_PREFIX + name], "partitions": count}
             log_config = self.log_config(topic.configs)
-            topic.partitions += await self._make(topic, range(present, count), log_config, value)
+            await self._make([NewPartitions(topic, range(present, count), log_config, value)])
             self._configure([topic])
 
-    async def _make(
-        self, topic: Topic, indexes: range, log_config: LogConfig, value: dict[str, Any]
-    ) -> tuple[Partition, ...]:
-        """Make partitions: folders and logs first, then the topic's record that speaks of them."""
-        names = [TopicPartition(topic.name, index) for index in indexes]
+    async def _make(self, plans: Sequence[NewPartitions]) -> None:
+        """Make partitions: folders and logs first, then the topics' records that speak of them."""
+        wanted = [new for plan in plans for new in plan.logs()]
         with anyio.CancelScope(shield=True):
             try:
-                logs = await to_thread.run_sync(self._logs.create, names, topic.id, log_config)
+                logs = await to_thread.run_sync(self._logs.create, wanted)
             except LogOfflineError as error:
                 self.fail(error)
                 raise
             try:
-                await self._metadata.put(_PREFIX + topic.name, value)
+                await self._metadata.put_all({_PREFIX + plan.topic.name: plan.value for plan in plans})
             except LogOfflineError:
                 for log in logs:
                     log.abandon()  # the folders stay: after a restart the partitions may be there
                 raise
             except BaseException:
-                await to_thread.run_sync(self._logs.remove, names, logs)
+                await to_thread.run_sync(self._logs.remove, [new.partition for new in wanted], logs)
                 raise
-        return tuple(Partition(*each, leader_epoch=self.leader_epoch) for each in zip(names, logs, strict=True))
+        made = zip(wanted, logs, strict=True)
+        for plan in plans:
+            plan.topic.partitions += tuple(
+                Partition(new.partition, log, leader_epoch=self.leader_epoch)
+                for new, log in islice(made, len(plan.indexes))
+            )
 
     async def alter_configs(self, name: str, change: Callable[[Mapping[str, str]], Mapping[str, str]]) -> None:
         """Change a topic's own configs; all its logs go by them from then on.

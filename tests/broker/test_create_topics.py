@@ -1,20 +1,25 @@
 """CreateTopics: what a topic may be called, how many partitions it has, what can be set; and nothing else is made."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given, strategies as st
 
 import gomq
 from gomq.broker import BrokerConfig
+from gomq.broker.catalogue import NewTopic, in_groups
 from gomq.protocol.api import Api
+from gomq_storage.files import OsFiles
 from tests.broker.conftest import Disk
 from tests.support.topics import create, delete, folders, log_end, produce
 from tests.support.wire import Wire, connect, create_values, fetch_values, metadata_values, versions
 
 UNKNOWN, INVALID_TOPIC, EXISTS, PARTITIONS, REPLICATION, ASSIGNMENT, CONFIG, INVALID = 3, 17, 36, 37, 38, 39, 40, 42
-TIMED_OUT, POLICY = 7, 44
+TIMED_OUT, POLICY, STORAGE = 7, 44, 56
 ILLEGAL = ["..", ".", "", "a/b", "../x", "/etc/x", "a\0", "a\n", "é", "\uff0e", "a b", "a:b", "x" * 250, "x" * 30_000]
 
 
@@ -176,3 +181,57 @@ async def test_the_number_of_partitions_is_the_settings_where_none_is_given(data
         (topic,) = await create(wire, "orders", partitions=-1)
         assert topic.num_partitions == 4
         assert len(folders(data)) == 4
+
+
+async def test_topics_of_one_request_are_made_together_and_each_is_told_for_itself(
+    wire: Wire, data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await create(wire, "there")
+    synced: list[Path] = []
+    sync_directory = OsFiles.sync_directory
+
+    def noted(files: OsFiles, path: Path) -> None:
+        synced.append(path)
+        sync_directory(files, path)
+
+    monkeypatch.setattr(OsFiles, "sync_directory", noted)
+    names = [f"topic{number}" for number in range(20)]
+
+    answered = await create(wire, "there", *names, "a.b", "a_b", partitions=2)
+
+    codes = {topic.name: int(topic.error_code) for topic in answered}
+    assert codes == {"there": EXISTS, **dict.fromkeys(names, 0), "a.b": 0, "a_b": INVALID_TOPIC}
+    assert len({topic.topic_id for topic in answered if topic.error_code == 0}) == 21
+    assert folders(data) == {"there-0", *(f"{name}-{index}" for name in [*names, "a.b"] for index in range(2))}
+    assert synced.count(data) == 1
+
+
+async def test_topics_that_the_disk_takes_are_made_though_another_of_the_request_is_not(
+    wire: Wire, data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    make_directory = OsFiles.make_directory
+
+    def refuse_one(files: OsFiles, path: Path) -> None:
+        if path.name == "second-0":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        make_directory(files, path)
+
+    monkeypatch.setattr(OsFiles, "make_directory", refuse_one)
+
+    answered = await create(wire, "first", "second", "third")
+
+    assert {topic.name: int(topic.error_code) for topic in answered} == {"first": 0, "second": STORAGE, "third": 0}
+    assert folders(data) == {"first-0", "third-0"}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a.b", "a_b", "c"]), st.integers(1, 300), st.integers(0, 100_000))))
+def test_groups_hold_all_topics_in_their_order_and_never_too_many_at_once(wanted: list[tuple[str, int, int]]):
+    topics = [NewTopic(name, partitions, {"key": "x" * size}) for name, partitions, size in wanted]
+
+    groups = [*in_groups(topics)]
+
+    assert [topic for group in groups for topic in group] == topics
+    for group in groups:
+        names = [topic.name.replace(".", "_") for topic in group]
+        assert len(set(names)) == len(names)
+        assert len(group) == 1 or sum(topic.partitions for topic in group) <= 200

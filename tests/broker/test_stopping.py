@@ -1,6 +1,5 @@
 """A stop answers what is under way and no more, waits for nobody for long, and says that all is well only if it is."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -24,6 +23,21 @@ from tests.support.brokers import broker_process
 from tests.support.corpus import sample_request
 from tests.support.waiting import until
 from tests.support.wire import Wire, batch, connect, create_values, fetch_values, produce_values
+
+_RECOVERING = """
+import sys, threading
+sys.modules["hypothesis"] = None
+from gomq.cli.main import main
+from gomq_storage.directory import LogDirectory
+
+def take_for_ever(*_, **__):
+    print("RECOVERING", flush=True)
+    threading.Event().wait()
+
+LogDirectory.open = take_for_ever
+sys.exit(main())
+"""
+"""The command ``gomq`` where recovery never ends."""
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -144,20 +158,13 @@ def test_sigterm_during_recovery_ends_it_at_once_and_the_next_start_recovers(dat
         client.sendall(sample_request(Api.CREATE_TOPICS, 5))
         client.recv(4)
         process.kill()
-    checkpoint = data / "recovery-point-offset-checkpoint"
-    kept = checkpoint.read_bytes() if checkpoint.exists() else None
-    checkpoint.unlink(missing_ok=True)
-    os.mkfifo(checkpoint)
-    arguments = [sys.executable, "-m", "gomq", "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
+    arguments = [sys.executable, "-c", _RECOVERING, "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE) as starting:
-        with checkpoint.open("wb", buffering=0):  # open once the broker reads it; it reads for as long as this is open
-            starting.send_signal(signal.SIGTERM)
-            assert starting.wait(5) == 128 + signal.SIGTERM
         assert starting.stdout is not None
+        assert starting.stdout.readline() == b"RECOVERING\n"
+        starting.send_signal(signal.SIGTERM)
+        assert starting.wait(5) == 128 + signal.SIGTERM
         assert starting.stdout.read() == b""
-    checkpoint.unlink()
-    if kept is not None:
-        checkpoint.write_bytes(kept)
     assert not is_clean(data)
     with broker_process(data) as process:
         assert process.terminate() == 0

@@ -9,7 +9,7 @@ import pytest
 
 from gomq_storage.checkpoint import Checkpoints, LogCheckpoint
 from gomq_storage.config import LogConfig
-from gomq_storage.directory import LogDirectory
+from gomq_storage.directory import LogDirectory, NewLog
 from gomq_storage.errors import DirectoryUnusableError, StorageError
 from gomq_storage.files import OsFile, OsFiles
 from gomq_storage.identity import DirectoryIdentity, encode_uuid
@@ -329,17 +329,18 @@ def directory_in(files: MemoryFiles) -> LogDirectory:
     return LogDirectory(files.root, lock=lock, identity=identity, checkpoints=checkpoints, files=files)
 
 
-MANY = [TopicPartition("orders", index) for index in range(20)]
+MANY = [NewLog(TopicPartition("orders", index), TOPIC_ID, CONFIG) for index in range(20)]
+PARTITIONS = [new.partition for new in MANY]
 
 
 def test_many_logs_are_made_and_removed_with_one_sync_of_the_data_directory():
     files = MemoryFiles()
     directory = directory_in(files)
-    logs = directory.create_logs(MANY, topic_id=TOPIC_ID, config=CONFIG)
+    logs = directory.create_logs(MANY)
     made = len(files.history)
     for log in logs:
         log.abandon()
-    directory.remove_logs(MANY)
+    directory.remove_logs(PARTITIONS)
 
     def syncs(calls: list[tuple[str, Path]]) -> list[Path]:
         return [path for call, path in calls if call == "sync_directory"]
@@ -361,7 +362,7 @@ def test_logs_that_cannot_all_be_made_are_gone_and_what_had_their_names_is_kept(
     files.fail_when(lambda _, *call: OSError(28, "full") if call == refused else None)
 
     with pytest.raises(OSError, match="full"):
-        directory.create_logs(MANY, topic_id=TOPIC_ID, config=CONFIG)
+        directory.create_logs(MANY)
 
     (stray,) = (name for name in files.names(files.root) if name.startswith("orders"))
     assert stray.endswith("-stray")
@@ -372,11 +373,11 @@ def test_logs_that_cannot_all_be_made_are_gone_and_what_had_their_names_is_kept(
 def test_the_topics_id_of_each_log_that_was_made_survives_a_power_cut():
     files = MemoryFiles()
     directory = directory_in(files)
-    directory.create_logs(MANY, topic_id=TOPIC_ID, config=CONFIG)
+    directory.create_logs(MANY)
 
     for seed in range(20):
         crashed = files.crash(seed)
-        for partition in MANY:
+        for partition in PARTITIONS:
             path = files.root / partition_directory_name(partition) / PARTITION_METADATA_FILE_NAME
             assert crashed.content(path) == f"version: 0\ntopic_id: {encode_uuid(TOPIC_ID)}".encode()
 

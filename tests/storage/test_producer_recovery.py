@@ -1,17 +1,22 @@
 """What a log knows of its producers outlives every end of a process, whatever becomes of the snapshots."""
 
+import errno
+import os
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from crc32c import crc32c
 
+from gomq_storage.checkpoint import Checkpoints
 from gomq_storage.config import LogConfig
 from gomq_storage.errors import InvalidProducerEpochError, OutOfOrderSequenceError
-from gomq_storage.layout import CLEAN_SHUTDOWN_FILE_NAME, RECOVERY_POINT_FILE_NAME, segment_file_name
+from gomq_storage.layout import CLEAN_SHUTDOWN_FILE_NAME, RECOVERY_POINT_FILE_NAME, TopicPartition, segment_file_name
 from gomq_storage.log import Log
 from gomq_storage.log_values import AppendResult
-from tests.support.log_batches import NOW, produced
+from gomq_storage.upkeep import Removed, Upkeep
+from tests.support.log_batches import NOW, batch_of, produced
 from tests.support.memory_files import MemoryFiles
 from tests.support.sound_log import put
 
@@ -168,3 +173,63 @@ def test_snapshots_of_what_the_log_does_not_reach_are_gone_for_good():
     assert log.recovery.removed_files == 1
     for seed in range(20):
         assert late not in files.crash(seed).snapshot(files.root)
+
+
+def append_of_old_producers(log: Log) -> None:
+    """Append a batch of each producer and then others, until the first segment has two behind it."""
+    for number in range(len(PRODUCERS)):
+        log.append(sent(number))
+    while len(log.segments) < 3:
+        log.append(batch_of(b"of no producer", timestamp=NOW))
+    log.flush()
+
+
+def reopened(files: MemoryFiles) -> Log:
+    checkpoints = Checkpoints.take(files, files.root)
+    return Log.open(files.root, CONFIG, files=files, checkpoints=(checkpoints, TopicPartition("orders", 0)))
+
+
+def assert_knows_the_old_producers(log: Log) -> None:
+    for number in range(len(PRODUCERS)):
+        with pytest.raises(OutOfOrderSequenceError):
+            log.append(sent(number + 2 * len(PRODUCERS)))
+
+
+def test_what_is_deleted_tells_of_its_producers_while_it_is_there():
+    files = MemoryFiles()
+    log = reopened(files)
+    append_of_old_producers(log)
+    log.advance_start(log.log_end)
+    log.notes.checkpoints.save_log_starts()
+    log.abandon()
+    for name in files.snapshot(files.root):
+        if name.endswith(".snapshot"):
+            files.remove(files.root / name)
+
+    log = reopened(files)
+
+    assert log.log_start == log.log_end
+    assert_knows_the_old_producers(log)
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+@pytest.mark.parametrize("seed", range(5))
+def test_segments_go_when_it_is_known_without_them_what_producers_wrote(seed: int, *, has_room: bool):
+    """The power may go at once; and there may have been no room for a snapshot when a segment was begun."""
+
+    def is_full(_: int, name: str, path: Path) -> OSError | None:
+        full = name == "write" and path.suffix == ".snapshot"
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if full else None
+
+    files = MemoryFiles()
+    files.fail_when(None if has_room else is_full)
+    log = reopened(files)
+    append_of_old_producers(log)
+    files.fail_when(None)
+    log.advance_start(log.segments[-1].base_offset)
+    (removed,) = Upkeep(log.notes.checkpoints).enforce_retention([log], now_ms=NOW)
+    assert isinstance(removed, Removed)
+
+    log = reopened(files.crash(seed))
+
+    assert_knows_the_old_producers(log)

@@ -54,13 +54,13 @@ def keyed(values: Mapping[bytes, bytes | None], *, now_ms: int = NOW_MS) -> byte
     return encode_batch([NewRecord(value, key) for key, value in values.items()], now_ms=now_ms)
 
 
-def sequenced(producer_id: int, sequence: int, *values: bytes, epoch: int = 0) -> bytes:
+def sequenced(producer_id: int, sequence: int, *values: bytes, epoch: int = 0, now_ms: int = NOW_MS) -> bytes:
     """Encode values as an idempotent producer's batch."""
     return build_batch(
-        encode_records(map(NewRecord, values), base_timestamp=NOW_MS),
+        encode_records(map(NewRecord, values), base_timestamp=now_ms),
         record_count=len(values),
-        base_timestamp=NOW_MS,
-        max_timestamp=NOW_MS,
+        base_timestamp=now_ms,
+        max_timestamp=now_ms,
         producer_id=producer_id,
         producer_epoch=epoch,
         base_sequence=sequence,

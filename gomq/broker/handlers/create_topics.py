@@ -4,18 +4,20 @@ Checked in the order of Kafka's ``ReplicationControlManager.createTopics``.
 """
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from anyio import lowlevel
 from kio.schema.errors import ErrorCode
 
-from gomq.broker.catalogue import check_not_internal
+from gomq.broker.catalogue import NewTopic, check_not_internal, in_groups
 from gomq.broker.configs.resources import topic_entries
 from gomq.broker.context import Request, Result, State
 from gomq.broker.refusals import REFUSALS, Refusal, patience, refusal, shown
 from gomq.broker.replicas import REPLICATION_FACTOR, check_replicas
-from gomq.errors import BrokerError
+from gomq.errors import BrokerError, BrokerTimeoutError
 
 DEFAULT: Final = -1
 """A count that is left to the broker."""
@@ -33,20 +35,19 @@ async def handle(state: State, request: Request) -> Result:
     wanted = {topic.name: topic for topic in body.topics}.values()
     if sum(_weight(state, topic) for topic in wanted) > max(MAX_PARTITIONS_AT_ONCE, _most(state)):
         return {"throttle_time": 0, "topics": [_refused(name, _TOO_MANY) for name in times]}
-    results = []
-    for topic in wanted:
-        if times[topic.name] > 1:
-            why = Refusal(ErrorCode.invalid_request, "the request names the topic more than once")
-            results.append(_refused(topic.name, why))
-        else:
-            results.append(await _create(state, topic, body.timeout, validate_only=body.validate_only))
-            await lowlevel.checkpoint()  # there may be thousands
-    return {"throttle_time": 0, "topics": results}
+    checked = {topic.name: _check(state, topic, times[topic.name]) for topic in wanted}
+    made: dict[str, UUID | Refusal | None] = {}
+    if not body.validate_only:
+        made = await _create(state, [each for each in checked.values() if isinstance(each, NewTopic)], body.timeout)
+    return {"throttle_time": 0, "topics": [_answer(state, *each, made) for each in checked.items()]}
 
 
-async def _create(state: State, wanted: Any, timeout: timedelta, *, validate_only: bool) -> dict[str, Any]:  # noqa: ANN401, ASYNC109
+def _check(state: State, wanted: Any, times: int) -> NewTopic | Refusal:  # noqa: ANN401 - one class a version
+    """Find out what is to be made, or what is wrong with it."""
+    if times > 1:
+        return Refusal(ErrorCode.invalid_request, "the request names the topic more than once")
     configs = {config.name: config.value for config in wanted.configs}
-    topics, topic_id = state.topics, None
+    topics = state.topics
     try:
         topics.check_name(wanted.name)
         check_not_internal(wanted.name)
@@ -54,20 +55,45 @@ async def _create(state: State, wanted: Any, timeout: timedelta, *, validate_onl
         _check_layout(wanted, state.config.node_id)
         partitions = _count(state, wanted)
         topics.check_count(partitions)
-        if not validate_only:
-            with patience(timeout):
-                topic_id = (await topics.create(wanted.name, partitions=partitions, configs=configs)).id
     except REFUSALS as error:
-        return _refused(wanted.name, refusal(error))
+        return refusal(error)
+    return NewTopic(wanted.name, partitions, configs)
+
+
+async def _create(state: State, wanted: Iterable[NewTopic], timeout: timedelta) -> dict[str, UUID | Refusal | None]:  # noqa: ASYNC109
+    """Make topics, a group at a time; where one of a group cannot be made, each of it for itself."""
+    made: dict[str, UUID | Refusal | None] = {}
+    waiting = [*in_groups(wanted)]
+    while waiting:
+        group = waiting.pop(0)
+        try:
+            with patience(timeout):
+                made |= {topic.name: topic.id for topic in await state.topics.create_all(group)}
+        except REFUSALS as error:
+            if len(group) > 1 and not isinstance(error, BrokerTimeoutError):
+                waiting[:0] = [[each] for each in group]
+            else:
+                made |= dict.fromkeys((each.name for each in group), refusal(error))
+        await lowlevel.checkpoint()  # there may be thousands
+    return made
+
+
+def _answer(
+    state: State, name: str, checked: NewTopic | Refusal, made: Mapping[str, UUID | Refusal | None]
+) -> dict[str, Any]:
+    if isinstance(checked, Refusal):
+        return _refused(name, checked)
+    if isinstance(outcome := made.get(name), Refusal):
+        return _refused(name, outcome)
     return {
-        "name": wanted.name,
-        "topic_id": topic_id,
+        "name": name,
+        "topic_id": outcome,
         "error_code": ErrorCode.none,
         "error_message": None,
         "topic_config_error_code": ErrorCode.none,
-        "num_partitions": partitions,
+        "num_partitions": checked.partitions,
         "replication_factor": REPLICATION_FACTOR,
-        "configs": [entry.response() for entry in topic_entries(state, configs)],
+        "configs": [entry.response() for entry in topic_entries(state, checked.configs)],
     }
 
 
