@@ -1,4 +1,4 @@
-"""InitProducerId, versions 0-6.  v2 flexible; v3 an id the producer has had; v6 two-phase commit (KIP-939)."""
+"""InitProducerId, versions 0-5.  v2 flexible; v3 an id the producer has had.  Not v6, which Kafka 4.3 keeps to itself."""
 
 from typing import Final
 
@@ -34,6 +34,4 @@ def _result(error_code: ErrorCode, *, producer_id: int = -1, producer_epoch: int
         "error_code": error_code,
         "producer_id": producer_id,
         "producer_epoch": producer_epoch,
-        "ongoing_txn_producer_id": -1,
-        "ongoing_txn_producer_epoch": -1,
     }
