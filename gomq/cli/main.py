@@ -95,7 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explain(error: GomqError) -> str:
     if isinstance(error, ConnectionFailedError):
-        return f"{error}; is a broker running there? `gomq serve` starts one, -b names another"
+        asked = str(error).removesuffix("; is a broker running there?")  # it is asked once
+        return f"{asked}; is a broker running there? `gomq serve` starts one, -b names another"
     return str(error)
 
 

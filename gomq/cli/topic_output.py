@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gomq.cli.tables import print_table
-from gomq.client.admin.admin import PartitionDescription, TopicDescription
-from gomq.client.admin.configs import TopicConfigEntry
+from gomq.client.admin.configs import ConfigEntry
+from gomq.client.admin.descriptions import PartitionDescription, TopicDescription
 
 _PARTITION_HEADINGS = ("TOPIC", "PARTITION", "LEADER", "REPLICAS", "ISR", "BEGIN-OFFSET", "END-OFFSET")
 _CONFIG_HEADINGS = ("TOPIC", "CONFIG", "VALUE", "SOURCE")
@@ -16,7 +16,7 @@ class DescribedTopic(NamedTuple):
     """A topic and those of its configs that are to be shown."""
 
     topic: TopicDescription
-    configs: list[TopicConfigEntry]
+    configs: list[ConfigEntry]
 
 
 def print_json(described: Sequence[DescribedTopic]) -> None:
@@ -67,5 +67,5 @@ def _partition_row(topic: str, partition: PartitionDescription) -> Sequence[str]
     )
 
 
-def _config_row(topic: str, entry: TopicConfigEntry) -> Sequence[str]:
+def _config_row(topic: str, entry: ConfigEntry) -> Sequence[str]:
     return topic, entry.name, "-" if entry.value is None else entry.value, entry.source.name.lower().replace("_", "-")

@@ -102,6 +102,8 @@ class Channel:
         self.post(request, reply)
         await reply.has_come.wait()
         if reply.error is not None:
+            # whoever cancels a client ends its connections, too: that is no failure then
+            await anyio.lowlevel.checkpoint_if_cancelled()
             raise reply.error
         return reply.response
 
@@ -129,6 +131,10 @@ class Channel:
             if not self._is_sending:
                 self._is_sending = True
                 self._group.start_soon(self._send_unsent)
+
+    def take_answers(self, *, max_bytes: int) -> None:
+        """Take answers of another size than before, from the next one on."""
+        self._frames.max_bytes = max_bytes
 
     def close(self, reason: str = "it was closed") -> None:
         """End the connection; ``run`` then tells those who wait."""

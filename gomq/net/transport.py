@@ -4,7 +4,6 @@ No stream, protocol object or queue stands in between, on asyncio or on trio. A 
 methods. Whoever calls handles ``OSError``: it means that the connection is gone.
 """
 
-import errno
 import os
 import select
 import socket
@@ -41,6 +40,8 @@ class PlainTransport:
         connected.setblocking(False)  # noqa: FBT003 - the socket module has it so
         if connected.family in {socket.AF_INET, socket.AF_INET6}:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if connected.getpeername()[0] == connected.getsockname()[0]:
+                _send_without_pacing(connected)
             for name, seconds in _KEEPALIVE:
                 _set_if_there(connected, name, seconds)
             if user_timeout is not None:
@@ -48,7 +49,7 @@ class PlainTransport:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._socket = connected
         self._closed = False
-        self.sent_bytes = 0
+        self.sent_bytes: int = 0
         """How much the kernel has taken so far."""
 
     @property
@@ -162,6 +163,16 @@ def _behind(parts: Sequence[Buffer], sent: int) -> list[Buffer]:
     return left
 
 
+def _send_without_pacing(connected: socket.socket) -> None:
+    """Take the simplest congestion control for a connection within this machine, which no network can hold up.
+
+    Where the system's own is BBR, it would set a timer for every few packets: a third of what sending a fetch costs.
+    """
+    if (option := getattr(socket, "TCP_CONGESTION", None)) is not None:
+        with suppress(OSError):  # it only costs more then
+            connected.setsockopt(socket.IPPROTO_TCP, option, b"reno")
+
+
 def _set_if_there(connected: socket.socket, option: str, value: int) -> None:
     """Set a TCP option where the system has it."""
     if (number := getattr(socket, option, None)) is not None:
@@ -174,40 +185,3 @@ def _name(lookup: Callable[[], tuple[str, int]]) -> str:
     except (OSError, ValueError):
         return "unknown:0"
     return f"{host}:{port}"
-
-
-async def connect(host: str, port: int) -> PlainTransport:
-    """Connect to the first of a host's addresses that answers.
-
-    Raises:
-        OSError: none did, or the name is unknown.
-    """
-    failure: OSError = OSError(errno.EADDRNOTAVAIL, f"{host} has no address")
-    for family, kind, protocol, _, address in await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        try:
-            candidate = socket.socket(family, kind, protocol)
-        except OSError as error:  # such as a system without IPv6
-            failure = error
-            continue
-        try:
-            await _connect(candidate, address)
-        except OSError as error:
-            candidate.close()
-            failure = error
-        except BaseException:
-            anyio.notify_closing(candidate)
-            candidate.close()
-            raise
-        else:
-            return PlainTransport(candidate)
-    raise failure
-
-
-async def _connect(candidate: socket.socket, address: tuple[str, int] | tuple[str, int, int, int]) -> None:
-    candidate.setblocking(False)  # noqa: FBT003 - the socket module has it so
-    code = candidate.connect_ex(address)
-    if code in {errno.EINPROGRESS, errno.EWOULDBLOCK}:
-        await anyio.wait_writable(candidate)
-        code = candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code:
-        raise OSError(code, os.strerror(code))

@@ -55,7 +55,8 @@ class FrameBuffer:
     """
 
     def __init__(self, *, max_bytes: int, min_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
+        """As given; another limit counts from the next frame on."""
         self._min_bytes = min_bytes
         self._buffer = bytearray()
         self._view = memoryview(self._buffer)
@@ -113,8 +114,8 @@ class FrameBuffer:
             if self._end - self._start < SIZE_BYTES:
                 return None
             size = int.from_bytes(self._view[self._start : self._start + SIZE_BYTES], "big", signed=True)
-            if not self._min_bytes <= size <= self._max_bytes:
-                raise FrameSizeError(size, self._max_bytes, self._min_bytes)
+            if not self._min_bytes <= size <= self.max_bytes:
+                raise FrameSizeError(size, self.max_bytes, self._min_bytes)
             self._frame_end = self._start + SIZE_BYTES + size
         if self._end < self._frame_end:
             return None

@@ -126,7 +126,7 @@ def _struct(kind: Any) -> _Step:  # noqa: ANN401 - a class picked at run time
 def _field(hint: object, kafka_type: str | None, *, flexible: bool) -> _Step:
     if (element := _element(hint)) is not None:
         inner = _one(element, kafka_type, flexible=flexible)
-        return _array(inner, flexible=flexible)
+        return _array(inner, flexible=flexible, may_be_null=type(None) in get_args(hint))
     return _one(hint, kafka_type, flexible=flexible)
 
 
@@ -168,7 +168,7 @@ def _sequence(steps: tuple[_Step, ...]) -> _Walk:
     return walk
 
 
-def _array(element: _Step, *, flexible: bool) -> _Walk:
+def _array(element: _Step, *, flexible: bool, may_be_null: bool) -> _Walk:
     def walk(data: memoryview, position: int, survey: _Survey) -> int:
         if flexible:
             count, position = _varint(data, position)
@@ -177,6 +177,8 @@ def _array(element: _Step, *, flexible: bool) -> _Walk:
             (count,) = _INT32.unpack_from(data, position)
             position += 4
         if count <= 0:
+            if count < 0 and not may_be_null:
+                raise ProtocolError("null where an array is wanted")
             return position
         survey.take(count, len(data) - position)
         if isinstance(element, int):

@@ -16,9 +16,10 @@ from anyio import to_thread
 from gomq.net.address import Address
 from gomq.net.binding import bind, listen
 from gomq.net.connections import Connections, TooManyConnectionsError
+from gomq.net.dialling import connect
 from gomq.net.limits import ConnectionLimits
 from gomq.net.listener import Listener, Serve
-from gomq.net.transport import PlainTransport, connect
+from gomq.net.transport import PlainTransport
 from tests.support.waiting import until
 
 

@@ -112,6 +112,21 @@ async def test_the_kernel_looks_after_peers_whose_machine_is_gone():
         transport.close()
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="Linux has it")
+@pytest.mark.parametrize(("source", "is_ours"), [("127.0.0.1", True), ("127.0.0.2", False)])
+async def test_nothing_is_paced_between_two_ends_that_have_one_address(source: str, is_ours: bool):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname(), source_address=(source, 0)),
+    ):
+        connected, _ = server.accept()
+        before = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
+        transport = PlainTransport(connected)
+        after = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
+        assert after == (b"reno" if is_ours else before)
+        transport.close()
+
+
 async def test_a_space_is_only_asked_for_when_something_may_be_there(pair: tuple[PlainTransport, PlainTransport]):
     ours, theirs = pair
     asked: list[memoryview] = []

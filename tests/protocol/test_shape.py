@@ -60,6 +60,12 @@ def test_a_negative_count_other_than_null_is_refused(count: int):
         decode_request(view(frame), Api.METADATA, 1)
 
 
+def test_null_where_an_array_is_wanted_is_refused():
+    response = schema(Api.METADATA, 12, "response")
+    with pytest.raises(ProtocolError, match="null where an array is wanted"):
+        decode(response, view(bytes(40)), 0)
+
+
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_count_in_a_response_is_measured_too(count: int):
     response = schema(Api.METADATA, 12, "response")

@@ -1,11 +1,14 @@
 """The brokers behind an address: who they are, who leads which partition, and the connections to them.
 
-Two connections to a broker at most: what may have to wait there, Produce and Fetch, is asked on one of its own, for
-a broker answers the requests of one connection in their order.
+Three connections to a broker at most: what may have to wait there, Produce and Fetch, is asked on one of its own, and
+so is what a group's coordinator holds, JoinGroup and SyncGroup; for a broker answers the requests of one connection in
+their order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -13,31 +16,43 @@ from anyio.abc import TaskGroup
 from kio.schema.errors import ErrorCode
 
 from gomq.client.cluster.backoff import Backoff
+from gomq.client.cluster.bootstrap import nobody_answered, shuffled
 from gomq.client.cluster.connection import Connection, open_connection
-from gomq.client.cluster.metadata import ClusterMetadata, TopicMetadata, read_metadata
+from gomq.client.cluster.metadata import ClusterMetadata, TopicMetadata, merge, read_metadata
+from gomq.client.cluster.reconnecting import Pauses
+from gomq.client.cluster.refreshing import Refreshing
 from gomq.client.cluster.settings import ConnectionSettings
 from gomq.errors import ClosedError, ConnectionFailedError, GomqError, ProtocolError, UnknownTopicError, error_for
 from gomq.net.address import Address, parse_addresses
+from gomq.net.racing import first_to_succeed
 from gomq.protocol.api import Api
 
 DEFAULT_PORT: Final = 9092
 UNKNOWN_TOPIC: Final = 3
 _LEADERLESS_CODES: Final = frozenset({0, 5})
 """What brokers say of a topic some of whose partitions have no leader."""
+_HEAD_START: Final = 1.0
+"""Seconds until the next address is tried beside one that has not answered yet."""
 
 
 class Purpose(Enum):
     """What a connection is used for."""
 
     CONTROL = auto()
+    """What is answered at once: metadata, offsets, administration; and a group's heartbeats and commits."""
     DATA = auto()
+    """Produce and Fetch."""
+    JOINING = auto()
+    """JoinGroup and SyncGroup, which the coordinator answers only once the other members have come: heartbeats and
+    commits, asked with ``CONTROL``, are not held up behind them."""
 
 
 class Cluster:
     """Brokers and the connections to them.
 
     Args:
-        addresses: HOST:PORT of one broker or, comma-separated, of several: the first that answers tells the others.
+        addresses: HOST:PORT of one broker or, comma-separated, of several, which are tried in any order: the first that
+            answers tells the others.
         settings: timeouts and limits.
         group: where the connections' tasks run.
         owner: what the client calls itself, for the error of whoever uses it too late.
@@ -52,6 +67,8 @@ class Cluster:
         self._connections: dict[tuple[Address, Purpose], Connection] = {}
         self._opening: dict[tuple[Address, Purpose], anyio.Lock] = {}
         self._metadata = ClusterMetadata()
+        self._pauses = Pauses(self.new_backoff)
+        self._refreshing = Refreshing(self._ask_for_topics)
 
     def new_backoff(self) -> Backoff:
         """Make a backoff of the settings."""
@@ -68,6 +85,13 @@ class Cluster:
         if found is None or partition >= len(found.partitions):
             return None
         return found.partitions[partition].leader
+
+    def leader_epoch(self, topic: str, partition: int) -> int | None:
+        """Return which leader in a row a partition's is, or None where that is not known (KIP-320)."""
+        found = self.topic(topic)
+        if found is None or partition >= len(found.partitions):
+            return None
+        return found.partitions[partition].leader_epoch
 
     def open_connection(self, node: int) -> Connection | None:
         """Return the connection for data to a node, if there is an open one."""
@@ -87,27 +111,43 @@ class Cluster:
         return await self._connect(broker.address, purpose)
 
     async def refresh(self, topics: Iterable[str] | None, *, may_create: bool = False) -> ClusterMetadata:
-        """Ask for brokers and topics; what is learnt replaces what was known of them.
+        """Ask for brokers and topics, together with others who want that now; take what is learnt into what is known.
 
         Args:
             topics: their names; None for all there are.
             may_create: whether the broker may create those that do not exist.
+
+        Returns:
+            what is known now of these topics: the answer, apart from leaders that have been followed by newer ones.
         """
-        values = {
-            "topics": None if topics is None else [{"name": name, "topic_id": None} for name in topics],
-            "allow_auto_topic_creation": may_create,
-            "include_cluster_authorized_operations": False,
-            "include_topic_authorized_operations": False,
-        }
-        answer = read_metadata(await self.ask(Api.METADATA, values))
-        known = {} if topics is None else self._metadata.topics
-        self._metadata = ClusterMetadata(
-            cluster_id=answer.cluster_id,
-            controller_id=answer.controller_id,
-            brokers=answer.brokers,
-            topics=known | answer.topics,
-        )
-        return answer
+        return await self._refreshing.refresh(topics, may_create=may_create)
+
+    async def keep_fresh(
+        self,
+        topics: Callable[[], Iterable[str] | None],
+        told: Callable[[ClusterMetadata], None] | None = None,
+    ) -> None:
+        """Refresh every ``metadata_max_age`` seconds, until cancelled: new partitions, brokers and topics are seen.
+
+        What goes wrong is tried again: whoever uses a topic meets the reason himself.
+
+        Args:
+            topics: names what to ask for; None for all there are.
+            told: hears of each answer.
+        """
+        backoff = self.new_backoff()
+        pause = self._settings.metadata_max_age
+        while True:
+            await anyio.sleep(pause)
+            try:
+                answer = await self.refresh(topics())
+            except GomqError:
+                pause = backoff.next()
+                continue
+            pause = self._settings.metadata_max_age
+            backoff.reset()
+            if told is not None:
+                told(answer)
 
     async def find_topic(
         self, name: str, *, may_create: bool, is_new: bool = True, patience: float = 0.0
@@ -151,20 +191,61 @@ class Cluster:
         for connection in self._connections.values():
             connection.close()
 
+    async def _ask_for_topics(self, topics: list[str] | None, may_create: bool) -> ClusterMetadata:  # noqa: FBT001
+        values = {
+            "topics": None if topics is None else [{"name": name, "topic_id": None} for name in topics],
+            "allow_auto_topic_creation": may_create,
+            "include_cluster_authorized_operations": False,
+            "include_topic_authorized_operations": False,
+        }
+        answer = read_metadata(await self.ask(Api.METADATA, values))
+        self._metadata = merge(self._metadata, answer, is_whole=topics is None)
+        self._forget_gone()
+        return replace(self._metadata, topics={name: self._metadata.topics[name] for name in answer.topics})
+
+    def _forget_gone(self) -> None:
+        """Drop what is known of addresses that are no broker's any more."""
+        wanted = self._known_addresses() | set(self._bootstrap)
+        self._pauses.keep_only(wanted)
+        for key in [key for key in self._opening if key[0] not in wanted]:
+            connection = self._connections.get(key)
+            if not self._opening[key].locked() and (connection is None or not connection.is_open):
+                self._connections.pop(key, None)
+                del self._opening[key]
+
+    def _known_addresses(self) -> set[Address]:
+        return {broker.address for broker in self._metadata.brokers.values()}
+
     async def _connect_any(self) -> Connection:
         """Return a connection that is open, or the first that can be made: to known brokers, then as at the start."""
         for (_, purpose), connection in self._connections.items():
             if purpose is Purpose.CONTROL and connection.is_open:
                 return connection
-        failure: GomqError | None = None
-        known = (broker.address for broker in self._metadata.brokers.values())
-        for address in dict.fromkeys((*known, *self._bootstrap)):
-            try:
-                return await self._connect(address, Purpose.CONTROL)
-            except GomqError as error:
-                failure = failure or error
-        assert failure is not None  # there is at least one address
-        raise failure
+        known = self._known_addresses()
+        everybody = known | set(self._bootstrap)
+        now = anyio.current_time()
+        if all(self._pauses.reason(each, now) is not None for each in everybody):
+            end = self._pauses.end(everybody)
+            while anyio.current_time() < end:  # noqa: ASYNC110 - uvloop may wake up to a millisecond early
+                await anyio.sleep_until(end)
+        failures: dict[Address, GomqError] = {}
+        for addresses in (shuffled(known), shuffled(self._bootstrap)):
+            ready = [each for each in addresses if each not in failures]
+            for connection in await self._connect_first(ready, failures):
+                return connection
+        raise nobody_answered(failures)
+
+    async def _connect_first(self, addresses: list[Address], failures: dict[Address, GomqError]) -> list[Connection]:
+        """Connect to the first address that answers; why others did not goes to the failures."""
+        attempts = [partial(self._connect, address, Purpose.CONTROL) for address in addresses]
+        connected, failed = await first_to_succeed(
+            attempts,
+            head_start=_HEAD_START,
+            failure=GomqError,
+            discard=lambda _: None,  # it is kept for others, or they use it already
+        )
+        failures.update((addresses[place], failure) for place, failure in failed.items())
+        return connected
 
     async def _connect(self, address: Address, purpose: Purpose) -> Connection:
         key = (address, purpose)
@@ -173,8 +254,28 @@ class Cluster:
                 raise ClosedError(self._owner)
             connection = self._connections.get(key)
             if connection is None or not connection.is_open:
-                connection = self._connections[key] = await open_connection(address, self._settings, self._group)
+                connection = self._connections[key] = await self._open(address, purpose)
             return connection
+
+    async def _open(self, address: Address, purpose: Purpose) -> Connection:
+        """Make a connection, unless it failed a moment ago: then that is the reason again."""
+        failure = self._pauses.reason(address, anyio.current_time())
+        if failure is not None:
+            raise failure
+        settings = self._settings
+        most = settings.max_response_bytes
+        if purpose is not Purpose.DATA:
+            most = min(most, settings.max_control_bytes)
+        try:
+            connection = await open_connection(address, settings, self._group, max_response_bytes=most)
+        except GomqError as error:
+            self._pauses.failed(address, error, anyio.current_time())
+            raise
+        self._pauses.succeeded(address)
+        if self._is_closed:
+            connection.close()
+            raise ClosedError(self._owner)
+        return connection
 
 
 def topic_error(topic: TopicMetadata) -> GomqError:

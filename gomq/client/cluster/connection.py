@@ -11,12 +11,15 @@ from gomq.client.cluster.settings import ConnectionSettings
 from gomq.errors import ConnectionFailedError, ProtocolError, UnsupportedVersionError, error_for
 from gomq.net.address import Address
 from gomq.net.channel import Channel, OnReply, Request, plain_request
-from gomq.net.transport import PlainTransport, connect
+from gomq.net.dialling import connect
+from gomq.net.transport import PlainTransport
 from gomq.protocol import requests, responses
 from gomq.protocol.api import SPOKEN, Api, Versions, common_version
 from gomq.protocol.entities import Values
 
 _UNSUPPORTED_VERSION: Final = 35
+_MAX_VERSIONS_BYTES: Final = 1 << 20
+"""The largest answer that is taken of a peer which has not shown yet that it is a broker; six bytes are one API."""
 
 
 class Connection:
@@ -25,7 +28,8 @@ class Connection:
     def __init__(self, channel: Channel, offered: dict[int, Versions], settings: ConnectionSettings) -> None:
         self._channel = channel
         self._settings = settings
-        self._versions = {api: common_version(api, offered[api]) for api in SPOKEN if api in offered}
+        self._offered = {api: offered[api] for api in SPOKEN if api in offered}
+        self._versions = {api: common_version(api, versions) for api, versions in self._offered.items()}
 
     @property
     def address(self) -> str:
@@ -45,7 +49,11 @@ class Connection:
         """
         version = self._versions.get(api)
         if version is None:
-            raise UnsupportedVersionError(f"{self.address} serves no version of {api.name} that this client speaks")
+            offered = self._offered.get(api)
+            raise UnsupportedVersionError(
+                f"{self.address} serves no version of {api.name} that this client speaks: it has "
+                f"{'none' if offered is None else _range(offered)}, this client {_range(SPOKEN[api])}"
+            )
         return version
 
     async def ask(self, api: Api, values: Values, *, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109
@@ -65,13 +73,16 @@ class Connection:
         self._channel.close()
 
 
-async def open_connection(address: Address, settings: ConnectionSettings, group: TaskGroup) -> Connection:
+async def open_connection(
+    address: Address, settings: ConnectionSettings, group: TaskGroup, *, max_response_bytes: int
+) -> Connection:
     """Connect to a broker and ask which versions it serves.
 
     Args:
         address: where it listens.
         settings: timeouts and limits.
         group: where the connection's tasks run until it is closed.
+        max_response_bytes: the largest answer that is taken.
 
     Raises:
         ConnectionFailedError: nobody listens there, or not in time.
@@ -81,10 +92,14 @@ async def open_connection(address: Address, settings: ConnectionSettings, group:
     try:
         with anyio.fail_after(settings.connect_timeout):
             transport = await connect(address.host, address.port)
+            # here TLS goes around the transport, once there is a security.protocol with it
             _refuse_if_ended(group, transport, address)
-            channel = Channel(transport, str(address), group, max_response_bytes=settings.max_response_bytes)
+            channel = Channel(transport, str(address), group, max_response_bytes=_MAX_VERSIONS_BYTES)
             group.start_soon(channel.run)
-            return Connection(channel, await _offered_versions(channel, settings), settings)
+            offered = await _offered_versions(channel, settings)
+            # here SASL comes, before any other request (KIP-43, KIP-152)
+            channel.take_answers(max_bytes=max_response_bytes)
+            return Connection(channel, offered, settings)
     except TimeoutError:
         _close(channel)
         raise ConnectionFailedError(str(address), f"no answer within {settings.connect_timeout:g} s") from None
@@ -97,6 +112,10 @@ async def open_connection(address: Address, settings: ConnectionSettings, group:
     except BaseException:
         _close(channel)
         raise
+
+
+def _range(versions: Versions) -> str:
+    return f"{versions.oldest} to {versions.newest}"
 
 
 def _refuse_if_ended(group: TaskGroup, transport: PlainTransport, address: Address) -> None:

@@ -1,13 +1,16 @@
 """Asking the leaders of a topic's partitions, again where they have moved."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import anyio
 
 from gomq.client.cluster.cluster import Cluster
-from gomq.errors import GomqError, LeaderNotAvailableError, ProtocolError, error_for
+from gomq.errors import GomqError, LeaderNotAvailableError, ProtocolError, UnknownTopicError, error_for
 from gomq_storage.layout import TopicPartition
+
+_UNKNOWN_TOPIC_PATIENCE: Final = 5.0
+"""Seconds until a topic that a broker does not know is taken for deleted: it may be too new for this broker."""
 
 Ask: TypeAlias = Callable[[int, list[int]], Awaitable[Mapping[int, Any]]]
 """Asks one leader about its partitions: from a node and indexes to what it says of each."""
@@ -23,12 +26,12 @@ async def ask_leaders(
         topic: whose partitions.
         partitions: which of them.
         ask: asks one leader; its results have an ``error_code``.
-        patience: seconds for which to ask again while leaders move.
+        patience: seconds for which to ask again while leaders move; less for a topic that is gone.
 
     Raises:
         GomqError: the last that went wrong with any of them.
     """
-    deadline = anyio.current_time() + patience
+    started = anyio.current_time()
     backoff = cluster.new_backoff()
     found: dict[int, Any] = {}
     missing = set(partitions)
@@ -37,7 +40,8 @@ async def ask_leaders(
         missing -= found.keys()
         if trouble is None:
             return found
-        if not trouble.retriable or anyio.current_time() >= deadline:
+        allowed = min(patience, _UNKNOWN_TOPIC_PATIENCE) if isinstance(trouble, UnknownTopicError) else patience
+        if not trouble.retriable or anyio.current_time() >= started + allowed:
             raise trouble
         await anyio.sleep(backoff.next())
         try:
@@ -55,7 +59,9 @@ async def _ask_each(
     trouble: GomqError | None = None
     for partition in sorted(partitions):
         leader = cluster.leader(topic, partition)
-        if leader is None:
+        if cluster.topic(topic) is None:
+            trouble = UnknownTopicError(f"topic {topic!r} does not exist")
+        elif leader is None:
             trouble = LeaderNotAvailableError(f"{TopicPartition(topic, partition)} has no leader")
         else:
             by_leader.setdefault(leader, []).append(partition)

@@ -1,9 +1,10 @@
 """How to reach brokers, checked when it is made. Times are seconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
+from gomq.client.cluster.security import Security
 from gomq.errors import ConfigurationError
 
 MOST_BYTES: Final = 0x7FFFFFFF
@@ -22,18 +23,29 @@ class ConnectionSettings:
     request_timeout: float = 30.0
     """For the answer to one request; the connection is given up when it does not come."""
     first_backoff: float = 0.05
-    """Pause before something that failed is tried again; it doubles each time, and is spread at random."""
+    """Pause before something that failed is tried again; it doubles each time, and is spread at random. Meanwhile an
+    address that could not be connected to is left alone."""
     max_backoff: float = 1.0
+    metadata_max_age: float = 300.0
+    """After which brokers and topics are asked for again, though nothing went wrong."""
     max_response_bytes: int = 100 << 20
     """The largest answer that is taken from a broker."""
+    max_control_bytes: int = 16 << 20
+    """The largest answer about anything but messages: it takes up to 16 times as much memory, and far more time, than
+    the same number of bytes of messages. Metadata of 200,000 partitions takes 8 MiB."""
+    security: Security = field(default_factory=Security)
+    """Plaintext, which is all there is; see there."""
 
     def __post_init__(self) -> None:
-        for name in ("connect_timeout", "first_backoff", "max_backoff"):
+        for name in ("connect_timeout", "first_backoff", "max_backoff", "metadata_max_age"):
             positive(name, getattr(self, name))
         positive("request_timeout", self.request_timeout, most=MOST_SECONDS)
-        positive("max_response_bytes", self.max_response_bytes, most=MOST_BYTES)
+        for name in ("max_response_bytes", "max_control_bytes"):
+            positive(name, getattr(self, name), most=MOST_BYTES)
         if len(self.client_id.encode()) > 0x7FFF:
             raise ConfigurationError("client_id is longer than 32767 bytes")
+        if not isinstance(self.security, Security):
+            raise ConfigurationError(f"security must be a Security, not {self.security!r}")
 
 
 def positive(name: str, value: float, *, most: float = inf) -> None:
