@@ -8,13 +8,19 @@ from uuid import uuid4
 import anyio
 
 from gomq.protocol.api import Api, Versions
-from gomq_storage.batch import read_header, stamp, walk
+from gomq_storage.batch import MAGIC, MAGIC_POSITION, read_header, stamp, walk
+from gomq_storage.errors import InvalidProducerEpochError, OutOfOrderSequenceError
+from gomq_storage.producers import Producers
 from gomq_storage.record import Record, decode_batch
 
 UNKNOWN_TOPIC = 3
 NOT_LEADER = 6
 OUT_OF_RANGE = 1
 TOPIC_EXISTS = 36
+FENCED_LEADER_EPOCH = 74
+UNKNOWN_LEADER_EPOCH = 75
+OUT_OF_ORDER_SEQUENCE = 45
+INVALID_PRODUCER_EPOCH = 47
 
 
 @dataclass
@@ -26,14 +32,39 @@ class Partition:
     end: int = 0
     batches: list[tuple[int, bytes]] = field(default_factory=list)
     """Offset behind each batch, and the batch."""
+    epoch: int = 0
+    """The leader's, and that of batches that are appended."""
+    aborted: list[tuple[int, int]] = field(default_factory=list)
+    """Producer and first offset of aborted transactions."""
+    last_stable: int | None = None
+    """Where the first open transaction begins; None for the end."""
     appended: anyio.Event = field(default_factory=anyio.Event)
+    producers: Producers = field(default_factory=Producers)
+
+    def produce(self, data: bytes) -> tuple[int, int]:
+        """Store a producer's batches unless they are there already; return an error code and the first offset."""
+        base = self.end
+        for position, header in walk(data):
+            if header.producer_id >= 0:
+                try:
+                    known = self.producers.check(header)
+                except OutOfOrderSequenceError:
+                    return OUT_OF_ORDER_SEQUENCE, -1
+                except InvalidProducerEpochError:
+                    return INVALID_PRODUCER_EPOCH, -1
+                if known is not None:
+                    return 0, known.base_offset
+            self.append(data[position : position + header.size])
+        return 0, base
 
     def append(self, data: bytes) -> int:
         """Store batches as they are, with offsets of their own, and return the first."""
         base = self.end
         for position, header in walk(data):
             batch = data[position : position + header.size]
-            self.store(stamp(header, base_offset=self.end, leader_epoch=0) + batch[16:])
+            batch = stamp(header, base_offset=self.end, leader_epoch=self.epoch) + batch[16:]
+            self.store(batch)
+            self.producers.note(read_header(batch))
         return base
 
     def store(self, batch: bytes) -> None:
@@ -43,13 +74,35 @@ class Partition:
         self.appended.set()
         self.appended = anyio.Event()
 
-    def read(self, offset: int, max_bytes: int) -> bytes:
+    def read(self, offset: int, max_bytes: int, until: int) -> bytes:
         """Whole batches from the one on that holds the offset, at least one."""
         found = b""
         for end, batch in self.batches:
-            if end > offset and (not found or len(found) + len(batch) <= max_bytes):
+            if offset < end <= until and (not found or len(found) + len(batch) <= max_bytes):
                 found += batch
         return found
+
+    def cut(self, offset: int) -> None:
+        """Take away the batches from an offset on, which one of them begins with."""
+        self.batches = [each for each in self.batches if each[0] <= offset]
+        self.end = offset
+
+    def end_of(self, epoch: int) -> tuple[int, int]:
+        """The largest epoch up to one, and where it ends; -1 and -1 for none."""
+        headers = [read_header(batch) for _, batch in self.batches if batch[MAGIC_POSITION] == MAGIC]
+        epochs = [header.leader_epoch for header in headers if header.leader_epoch <= epoch]
+        later = [header.base_offset for header in headers if header.leader_epoch > epoch]
+        return (max(epochs), min(later, default=self.end)) if epochs else (-1, -1)
+
+    def stable(self, isolation: int) -> int:
+        """The end that a consumer sees."""
+        return self.end if self.last_stable is None or not isolation else self.last_stable
+
+    def find(self, timestamp: int, end: int) -> int:
+        """The first offset at or after a time, -1 for none; the start for -2, the end for -1."""
+        if timestamp < 0:
+            return self.start if timestamp == -2 else end
+        return next((record.offset for record in self.records() if record.timestamp >= timestamp), -1)
 
     def records(self) -> list[Record]:
         return [record for _, batch in self.batches for record in decode_batch(batch, read_header(batch))]
@@ -66,6 +119,8 @@ class Answers:
         self.creates_topics = True
         self.error_code = 0
         """Put into the next answer, wherever there is a place."""
+        self.producer_ids = 0
+        """How many were given."""
         self.cuts_batches = False
         """Whether a batch is cut off where a fetch wants fewer bytes, as brokers did before KIP-74."""
         self.versions: Mapping[Api, Versions] = {}
@@ -84,7 +139,9 @@ class Answers:
             Api.METADATA: lambda: self._metadata(body),
             Api.PRODUCE: lambda: self._produce(body, node),
             Api.LIST_OFFSETS: lambda: self._list_offsets(body, node),
+            Api.OFFSET_FOR_LEADER_EPOCH: lambda: self._epoch_ends(body, node),
             Api.CREATE_TOPICS: lambda: {"throttle_time": 0, "topics": [self._create(each) for each in body.topics]},
+            Api.INIT_PRODUCER_ID: self._init_producer_id,
             Api.DELETE_TOPICS: lambda: {"throttle_time": 0, "responses": [self._delete(n) for n in body.topic_names]},
         }
         return plain[api]()
@@ -114,7 +171,7 @@ class Answers:
                 "error_code": 0 if partition.leader >= 0 else 5,
                 "partition_index": index,
                 "leader_id": partition.leader,
-                "leader_epoch": 0,
+                "leader_epoch": partition.epoch,
                 "replica_nodes": (1,),
                 "isr_nodes": (1,),
                 "offline_replicas": (),
@@ -145,7 +202,9 @@ class Answers:
             results = []
             for each in topic.partition_data:
                 code, partition = self._find(topic.name, int(each.index), node)
-                base = -1 if code else partition.append(bytes(each.records))
+                base = -1
+                if not code:
+                    code, base = partition.produce(bytes(each.records))
                 results.append({
                     "index": each.index,
                     "error_code": code,
@@ -163,34 +222,61 @@ class Answers:
             while True:
                 wanted = [(topic.topic, int(each.partition)) for topic in body.topics for each in topic.partitions]
                 news = [self._find(*each, node)[1].appended for each in wanted]
-                answer = [self._fetched(topic, node, body.max_bytes) for topic in body.topics]
-                if any(p["records"] or p["error_code"] for topic in answer for p in topic["partitions"]):
+                answer = [self._fetched(topic, node, body) for topic in body.topics]
+                if any(_is_news(each) for topic in answer for each in topic["partitions"]):
                     break
                 async with anyio.create_task_group() as group:
                     for event in news:
                         group.start_soon(_wait_and_cancel, event, group.cancel_scope)
         return {"throttle_time": 0, "error_code": 0, "session_id": 0, "responses": answer}
 
-    def _fetched(self, topic: Any, node: int, most: int) -> dict[str, Any]:
+    def _fetched(self, topic: Any, node: int, body: Any) -> dict[str, Any]:
         partitions = []
         for each in topic.partitions:
             code, partition = self._find(topic.topic, int(each.partition), node)
+            code = code or _epoch_problem(partition, getattr(each, "current_leader_epoch", -1))
             if not code and not partition.start <= each.fetch_offset <= partition.end:
                 code = OUT_OF_RANGE
-            records = b"" if code else partition.read(each.fetch_offset, min(each.partition_max_bytes, most))
+            diverging = None if code else _divergence(partition, each)
+            end = partition.stable(getattr(body, "isolation_level", 0))
+            is_readable = not code and diverging is None and each.fetch_offset < end
+            most = min(each.partition_max_bytes, body.max_bytes)
+            records = partition.read(each.fetch_offset, most, end) if is_readable else b""
             if self.cuts_batches:
                 records = records[: each.partition_max_bytes]
             partitions.append({
                 "partition_index": each.partition,
                 "error_code": code,
                 "high_watermark": partition.end,
-                "last_stable_offset": partition.end,
+                "last_stable_offset": end,
                 "log_start_offset": partition.start,
-                "aborted_transactions": (),
+                "aborted_transactions": [
+                    {"producer_id": producer_id, "first_offset": first} for producer_id, first in partition.aborted
+                ],
                 "preferred_read_replica": -1,
                 "records": records,
-            })  # fmt: skip
+            } | ({"diverging_epoch": diverging} if diverging else {}))  # fmt: skip
         return {"topic": topic.topic, "partitions": partitions}
+
+    def _epoch_ends(self, body: Any, node: int) -> dict[str, Any]:
+        topics = []
+        for topic in body.topics:
+            partitions = []
+            for each in topic.partitions:
+                code, partition = self._find(topic.topic, int(each.partition), node)
+                code = code or _epoch_problem(partition, getattr(each, "current_leader_epoch", -1))
+                epoch, end = (-1, -1) if code else partition.end_of(each.leader_epoch)
+                partitions.append(
+                    {"partition": each.partition, "error_code": code, "leader_epoch": epoch, "end_offset": end}
+                )
+            topics.append({"topic": topic.topic, "partitions": partitions})
+        return {"throttle_time": 0, "topics": topics}
+
+    def _init_producer_id(self) -> dict[str, Any]:
+        if not self.error_code:
+            self.producer_ids += 1
+        producer_id = -1 if self.error_code else self.producer_ids
+        return {"throttle_time": 0, "error_code": self.error_code, "producer_id": producer_id, "producer_epoch": 0}
 
     def _list_offsets(self, body: Any, node: int) -> dict[str, Any]:
         topics = []
@@ -198,7 +284,7 @@ class Answers:
             partitions = []
             for each in topic.partitions:
                 code, partition = self._find(topic.name, int(each.partition_index), node)
-                offset = partition.start if each.timestamp == -2 else partition.end
+                offset = partition.find(each.timestamp, partition.stable(getattr(body, "isolation_level", 0)))
                 partitions.append({
                     "partition_index": each.partition_index,
                     "error_code": code,
@@ -233,3 +319,22 @@ class Answers:
 async def _wait_and_cancel(event: anyio.Event, scope: anyio.CancelScope) -> None:
     await event.wait()
     scope.cancel()
+
+
+def _is_news(partition: dict[str, Any]) -> bool:
+    return bool(partition["records"] or partition["error_code"] or "diverging_epoch" in partition)
+
+
+def _epoch_problem(partition: Partition, believed: int) -> int:
+    if believed in (-1, partition.epoch):
+        return 0
+    return FENCED_LEADER_EPOCH if believed < partition.epoch else UNKNOWN_LEADER_EPOCH
+
+
+def _divergence(partition: Partition, wanted: Any) -> dict[str, int] | None:
+    """Where the log leaves what a fetch goes on from (KIP-595)."""
+    last = getattr(wanted, "last_fetched_epoch", -1)
+    if last < 0:
+        return None
+    epoch, end = partition.end_of(last)
+    return {"epoch": epoch, "end_offset": end} if epoch < last or end < wanted.fetch_offset else None

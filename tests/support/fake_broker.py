@@ -42,6 +42,12 @@ class Exchange:
         values = await self.cluster.answers.to(self.api, self.body, node=self.node)
         return None if values is None else self.frame(values)
 
+    async def right_answer_values(self) -> dict[str, Any]:
+        """What a broker would answer, where it answers."""
+        values = await self.cluster.answers.to(self.api, self.body, node=self.node)
+        assert values is not None
+        return values
+
     def frame(self, values: dict[str, Any]) -> bytes:
         version, correlation_id = self.head.version, self.head.correlation_id
         return encode_response(self.api, version, correlation_id, values)

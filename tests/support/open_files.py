@@ -19,6 +19,17 @@ def open_below(directory: Path) -> list[str]:
     return sorted(found)
 
 
+def open_sockets() -> int:
+    """Count the sockets that this process has open."""
+    count = 0
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            count += os.readlink(entry).startswith("socket:")
+        except FileNotFoundError:
+            continue
+    return count
+
+
 def made(directory: Path, count: int, *, max_open: int) -> list[OsFile]:
     """Make files that hold their number."""
     files = OsFiles(max_open)

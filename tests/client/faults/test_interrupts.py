@@ -1,0 +1,102 @@
+"""Ctrl-C ends a program at once, wherever it waits, and tells of nothing but that."""
+
+import signal
+import sys
+from collections.abc import AsyncIterator
+from subprocess import DEVNULL, PIPE, Popen
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from gomq.protocol.api import Api
+from tests.support.fake_broker import FakeCluster, fake_cluster, stays_silent
+
+AT_ONCE = 5.0
+"""A tenth of it where nothing else runs; a client that waited for its broker would take 30 seconds."""
+READY_SECONDS = 20
+
+PROGRAM = """
+import sys
+from threading import Timer
+
+import anyio
+import gomq
+
+address, moment, backend, options = sys.argv[1:]
+
+
+def wait() -> None:
+    Timer(0.1, print, ["ready"], {"flush": True}).start()  # by then the program waits for the broker
+
+
+async def main() -> None:
+    if moment == "connect":
+        wait()
+    if moment == "iterate":
+        async with gomq.Consumer(address, "orders") as consumer:
+            wait()
+            async for message in consumer:
+                print(message)
+    async with gomq.Producer(address) as producer:
+        wait()
+        if moment == "flush":
+            with anyio.move_on_after(0.05):
+                await producer.publish("orders", b"x")
+        elif moment == "publish many":
+            await producer.publish_many("orders", [b"x"] * 10_000)
+        else:
+            await producer.publish("orders", b"x")
+
+
+anyio.run(main, backend=backend, backend_options={"use_uvloop": True} if options == "uvloop" else {})
+"""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Of the test; the program has its own."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def silent() -> AsyncIterator[FakeCluster]:
+    """A broker that has a topic and says nothing more of it."""
+    async with fake_cluster() as cluster:
+        cluster.answers.make_topic("orders")
+        cluster.always(Api.PRODUCE, stays_silent)
+        yield cluster
+
+
+def start(command: list[str]) -> Popen[str]:
+    return Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, text=True)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop", "trio"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *("connect", "publish", "iterate"),
+        *(pytest.param(rare, marks=pytest.mark.soak) for rare in ("publish many", "flush")),
+    ],
+)
+async def test_ctrl_c_ends_the_program(silent: FakeCluster, moment: str, loop: str):
+    if moment == "connect":
+        silent.always(Api.API_VERSIONS, stays_silent)
+    backend = "trio" if loop == "trio" else "asyncio"
+    command = [sys.executable, "-c", PROGRAM, silent.address, moment, backend, loop]
+    with start(command) as process:
+        assert process.stdout is not None
+        try:
+            with anyio.fail_after(READY_SECONDS):
+                is_ready = await to_thread.run_sync(process.stdout.readline, abandon_on_cancel=True)
+            process.send_signal(signal.SIGINT)
+            _, told = await to_thread.run_sync(lambda: process.communicate(timeout=AT_ONCE))
+        finally:
+            process.kill()
+
+    assert is_ready == "ready\n", told
+    assert told.splitlines()[-1] == "KeyboardInterrupt", told
+    assert process.returncode == -signal.SIGINT
+    assert "Group" not in told
+    assert "never" not in told
