@@ -24,26 +24,57 @@ from gomq.errors import (
 
 if TYPE_CHECKING:
     from gomq.broker import Broker, BrokerConfig, FlushMode
-    from gomq.client import Admin, Batch, Consumer, Message, NewMessage, Producer, Published, Receipt
+    from gomq.client import (
+        Admin,
+        Batch,
+        Consumer,
+        Delivery,
+        GroupSettings,
+        Message,
+        NewMessage,
+        OffsetAndMetadata,
+        Producer,
+        Publication,
+        Published,
+        Receipt,
+        TopicPartition,
+    )
 
 __all__ = (
     "Admin", "Batch", "Broker", "BrokerConfig", "BrokerError", "BrokerStartError", "ConfigurationError",
-    "ConnectionFailedError", "Consumer", "DeliveryFailedError", "FlushMode", "GomqError", "Message", "NewMessage",
-    "Producer", "Published", "Receipt", "UnknownTopicError", "__version__",
+    "ConnectionFailedError", "Consumer", "Delivery", "DeliveryFailedError", "FlushMode", "GomqError", "GroupSettings",
+    "Message", "NewMessage", "OffsetAndMetadata", "Producer", "Publication", "Published", "Receipt",
+    "TopicPartition", "UnknownTopicError", "__version__",
 )  # fmt: skip
 
 _HOMES: Final = {
     **dict.fromkeys(("Broker", "BrokerConfig", "FlushMode"), "gomq.broker"),
     **dict.fromkeys(
-        ("Admin", "Batch", "Consumer", "Message", "NewMessage", "Producer", "Published", "Receipt"), "gomq.client"
+        (
+            "Admin",
+            "Batch",
+            "Consumer",
+            "Delivery",
+            "GroupSettings",
+            "Message",
+            "NewMessage",
+            "OffsetAndMetadata",
+            "Producer",
+            "Publication",
+            "Published",
+            "Receipt",
+            "TopicPartition",
+        ),
+        "gomq.client",
     ),
 }
 """Imported when they are asked for (PEP 562): who has only a client does not wait for the broker, nor the reverse."""
 
+if not TYPE_CHECKING:  # or a misspelt name would pass for any class
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(home), name)
-    return value
+    def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(home), name)
+        return value

@@ -15,7 +15,7 @@ MADE_UP = 2**63 - 1
 """A producer's id that no broker has handed out."""
 
 
-async def next_id(wire: Wire, version: int = 6) -> int:
+async def next_id(wire: Wire, version: int = 5) -> int:
     answer = await wire.ask(Api.INIT_PRODUCER_ID, version, producer_id=-1, producer_epoch=-1)
     assert (answer.error_code, answer.producer_epoch) == (0, 0)
     producer_id: int = answer.producer_id
@@ -69,20 +69,20 @@ async def test_an_id_that_a_log_knows_is_not_handed_out_again(data: Path):
         assert await next_id(wire) == mine + 1
 
 
-@pytest.mark.parametrize("version", [3, 4, 6])
+@pytest.mark.parametrize("version", [3, 4, 5])
 async def test_a_producer_that_has_had_an_id_gets_a_new_one(wire: Wire, version: int):
     answer = await wire.ask(Api.INIT_PRODUCER_ID, version, producer_id=5, producer_epoch=3)
     assert (answer.error_code, answer.producer_epoch) == (0, 0)
 
 
-@pytest.mark.parametrize("version", [3, 4, 6])
+@pytest.mark.parametrize("version", [3, 4, 5])
 @pytest.mark.parametrize(("producer_id", "epoch"), [(-1, 0), (0, -1)])
 async def test_half_of_an_id_is_an_invalid_request(wire: Wire, version: int, producer_id: int, epoch: int):
     answer = await wire.ask(Api.INIT_PRODUCER_ID, version, producer_id=producer_id, producer_epoch=epoch)
     assert (answer.error_code, answer.producer_id, answer.producer_epoch) == (42, -1, -1)
 
 
-@pytest.mark.parametrize("version", [0, 3, 6])
+@pytest.mark.parametrize("version", [0, 3, 5])
 @pytest.mark.parametrize("name", ["", "payments"])
 async def test_there_are_no_transactions(wire: Wire, version: int, name: str):
     answer = await wire.ask(Api.INIT_PRODUCER_ID, version, transactional_id=name, producer_id=-1, producer_epoch=-1)

@@ -1,0 +1,88 @@
+"""Signs of life of a member, and the clock of its session: whatever the user's code is busy with, they go on."""
+
+from collections.abc import Callable
+from math import inf
+from typing import Final
+
+import anyio
+
+from gomq.client.groups.conversation import Conversation
+from gomq.client.groups.settings import GroupSettings
+from gomq.client.groups.state import Member
+from gomq.client.groups.turns import Turns
+from gomq.errors import GomqError
+
+EXPECTING_SECONDS: Final = 1.0
+"""For how long a cooperative member that was given nothing at first looks out for others to give something up."""
+_EXPECTING_PAUSE: Final = 0.05
+
+
+class KeepAlive:
+    """Sends signs of life for one member.
+
+    Args:
+        member: whose; it is told of answers and of time that has passed.
+        conversation: how to send them.
+        settings: how often.
+        turns: what to wait for.
+        on_answer: called with None once the member was told an answer, or with the error where there was none.
+        on_time: called once it was told that time has passed.
+    """
+
+    def __init__(
+        self,
+        member: Member,
+        conversation: Conversation,
+        settings: GroupSettings,
+        turns: Turns,
+        on_answer: Callable[[GomqError | None], None],
+        on_time: Callable[[], None],
+    ) -> None:
+        self._member = member
+        self._conversation = conversation
+        self._settings = settings
+        self._turns = turns
+        self._on_answer = on_answer
+        self._on_time = on_time
+
+    async def run(self) -> None:
+        """Go on for ever."""
+        while True:
+            now = anyio.current_time()
+            self._member.pass_time(now)
+            self._on_time()
+            due, ends = self._member.heartbeat_at(), self._member.session_ends_at()
+            if due is not None and due <= now:
+                await self._heartbeat()
+                continue
+            soonest = min(inf if due is None else due, inf if ends is None else ends)
+            with anyio.move_on_after(soonest - now):
+                await self._turns.wait()
+
+    async def expect_more(self) -> bool:
+        """Look out for a rebalance for a moment; return whether there is one.
+
+        Others that gave something up join again at once, so it has begun by then if it is to come.
+        """
+        deadline = anyio.current_time() + EXPECTING_SECONDS
+        while anyio.current_time() < deadline:
+            await self._heartbeat()
+            if not self._member.is_settled:
+                return True
+            await anyio.sleep(_EXPECTING_PAUSE)
+        return False
+
+    async def _heartbeat(self) -> None:
+        member = self._member
+        now = anyio.current_time()
+        ends = member.session_ends_at()
+        within = self._settings.session_timeout if ends is None else max(ends - now, 0)
+        generation = member.generation
+        member.heartbeat_sent(now)
+        try:
+            with anyio.move_on_after(within):  # connecting takes its time as well
+                code = await self._conversation.heartbeat(member, within=self._settings.session_timeout / 3)
+                member.heartbeat_answered(code, generation, now)
+                self._on_answer(None)
+        except GomqError as error:
+            self._on_answer(error)

@@ -1,0 +1,354 @@
+"""Consumers of a group share a topic, come and go, and go on where the group was."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+import gomq
+from gomq.client import CommittedOffset
+from gomq.errors import (
+    ConfigurationError,
+    FencedInstanceIdError,
+    GroupMaxSizeReachedError,
+    InconsistentGroupProtocolError,
+    InvalidSessionTimeoutError,
+    RebalanceInProgressError,
+)
+from gomq_storage.layout import TopicPartition
+from tests.support.grouping import (
+    PARTITIONS,
+    SESSION,
+    TOPIC,
+    Reading,
+    fill,
+    grouping_broker,
+    make_topic,
+    partitions,
+    quick,
+)
+from tests.support.waiting import until
+
+EAGER = ("range", "cooperative-sticky")
+COOPERATIVE = ("cooperative-sticky",)
+EACH = 20
+ALL = partitions()
+
+
+@pytest.fixture
+async def broker(data: Path) -> AsyncIterator[gomq.Broker]:
+    """A broker that takes short sessions, and a topic with messages."""
+    async with grouping_broker(data) as running:
+        await make_topic(running.address, each=EACH)
+        yield running
+
+
+async def committed(broker: gomq.Broker, group: str = "group") -> dict[int, int]:
+    """What a group has committed, by partition."""
+    chosen = [TopicPartition(TOPIC, index) for index in range(PARTITIONS)]
+    async with gomq.Consumer(broker.address, partitions=chosen, group=group, auto_commit=False) as consumer:
+        found = await consumer.committed()
+    return {each.partition: offset.offset for each, offset in found.items() if offset is not None}
+
+
+async def test_the_block_is_entered_with_an_assignment_and_the_group_remembers_where_it_was(broker):
+    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
+        assert consumer.assignment == ALL
+        first = [await anext(consumer) for _ in range(30)]
+
+    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
+        rest = [await anext(consumer) for _ in range(PARTITIONS * EACH - 30)]
+
+    read = [(message.partition, message.offset) for message in (*first, *rest)]
+    assert sorted(read) == [(partition, offset) for partition in range(PARTITIONS) for offset in range(EACH)]
+    assert await committed(broker) == dict.fromkeys(range(PARTITIONS), EACH)
+
+
+async def test_a_message_in_hand_when_the_block_fails_is_read_again(broker):
+    read = []
+
+    async def fail_at_the_third() -> None:
+        async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
+            async for message in consumer:
+                read.append(message)
+                if len(read) == 3:
+                    raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_at_the_third()
+
+    assert (await committed(broker))[read[-1].partition] == read[-1].offset
+
+
+async def test_a_batch_in_hand_when_the_block_is_cancelled_is_read_again(broker):
+    with anyio.CancelScope() as scope:
+        async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
+            batch = await anext(consumer.batches())
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
+
+    found = await committed(broker)
+
+    assert found[batch.partition] == batch.messages[0].offset == 0
+
+
+async def test_nothing_is_committed_that_nobody_wants_committed(broker):
+    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True, auto_commit=False) as consumer:
+        await anext(consumer)
+
+    assert await committed(broker) == {}
+
+
+async def test_a_commit_takes_in_what_is_in_hand(broker):
+    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True, auto_commit=False) as consumer:
+        message = await anext(consumer)
+        await consumer.commit()
+        found = await consumer.committed(message.partition)
+
+    assert [each.offset for each in found.values() if each is not None] == [message.offset + 1]
+
+
+async def test_offsets_can_be_committed_with_a_note(broker):
+    target = TopicPartition(TOPIC, 2)
+    async with gomq.Consumer(broker.address, TOPIC, group="group", auto_commit=False) as consumer:
+        await consumer.commit({target: gomq.OffsetAndMetadata(7, "seven"), TopicPartition(TOPIC, 0): 3})
+        found = await consumer.committed(target, 0, 1)
+
+    assert found == {
+        target: CommittedOffset(7, "seven"),
+        TopicPartition(TOPIC, 0): CommittedOffset(3),
+        TopicPartition(TOPIC, 1): None,
+    }
+
+
+async def test_commits_are_made_in_the_background(broker):
+    async with gomq.Consumer(broker.address, TOPIC, group=quick(commit_interval=0.02), replay=True) as consumer:
+        while len(await consumer.take(1000)) < 1:
+            pass
+        await consumer.take(1000, timeout=0.01)
+        with anyio.fail_after(10):
+            while not any(each and each.offset for each in (await consumer.committed()).values()):
+                await anyio.lowlevel.checkpoint()
+
+
+async def test_only_a_consumer_with_a_group_commits(broker):
+    async with gomq.Consumer(broker.address, TOPIC) as consumer:
+        with pytest.raises(ConfigurationError, match="group"):
+            await consumer.commit()
+
+
+async def test_chosen_partitions_are_read_without_joining(broker):
+    chosen = [TopicPartition(TOPIC, 1)]
+    async with gomq.Consumer(broker.address, partitions=chosen, group="group", replay=True) as consumer:
+        for _ in range(5):
+            await anext(consumer)
+
+    async with gomq.Consumer(broker.address, partitions=chosen, group="group", replay=True) as consumer:
+        assert (await anext(consumer)).offset == 5
+
+
+@pytest.mark.parametrize("assignors", [EAGER, COOPERATIVE, ("roundrobin",), ("sticky",)])
+async def test_two_share_a_topic_and_one_has_all_of_it_when_the_other_leaves(broker, assignors):
+    one, other = (Reading(broker.address, group=quick("group", *assignors)) for _ in range(2))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(one.run)
+        assert one.assignment == ALL
+        await tasks.start(other.run)
+        await until(lambda: one.assignment | other.assignment == ALL)
+        assert not one.assignment & other.assignment
+        assert len(one.assignment) == len(other.assignment) == 2
+
+        await other.stop()
+
+        await until(lambda: one.assignment == ALL)
+        await fill(broker.address, range(EACH))
+        await until(lambda: len(set(one.messages + other.messages)) == PARTITIONS * EACH * 2)
+        await one.stop()
+    assert await committed(broker) == dict.fromkeys(range(PARTITIONS), 2 * EACH)
+    assert len(one.messages + other.messages) == PARTITIONS * EACH * 2
+
+
+async def test_a_cooperative_member_keeps_reading_what_it_keeps(broker):
+    one, other = (Reading(broker.address, group=quick("group", *COOPERATIVE)) for _ in range(2))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(one.run)
+        await tasks.start(other.run)
+        await until(lambda: len(other.assignment) == 2)
+
+        assert one.told("revoked") == [other.assignment]
+        assert one.told("assigned") == [ALL]
+        assert one.told("lost") == other.told("lost") == other.told("revoked") == []
+        await other.stop()
+        await one.stop()
+
+
+async def test_an_eager_member_gives_everything_up_before_it_joins_again(broker):
+    one, other = (Reading(broker.address, group=quick("group", *EAGER)) for _ in range(2))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(one.run)
+        await tasks.start(other.run)
+        await until(lambda: len(one.assignment) == 2)
+
+        assert one.told("revoked") == [ALL]
+        await other.stop()
+        await one.stop()
+
+
+async def test_a_cancelled_member_leaves_and_nobody_waits_for_its_session(broker):
+    one, other = (Reading(broker.address, group=quick(session_timeout=60.0)) for _ in range(2))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(one.run)
+        await tasks.start(other.run)
+
+        one.scope.cancel()
+
+        await until(lambda: other.assignment == ALL)
+        await other.stop()
+
+
+async def test_a_member_that_is_busy_for_longer_than_its_session_stays_one(broker):
+    lost: list[frozenset[TopicPartition]] = []
+    group = quick(session_timeout=SESSION)
+    async with gomq.Consumer(broker.address, TOPIC, group=group, replay=True, on_lost=lost.append) as consumer:
+        await anext(consumer)
+        busy_until = anyio.current_time() + 2 * SESSION
+        await until(lambda: anyio.current_time() > busy_until)
+        await consumer.commit()
+    assert lost == []
+
+
+async def test_a_member_outlives_its_broker(data, free_tcp_port):
+    listen = f"127.0.0.1:{free_tcp_port}"
+    async with anyio.create_task_group() as tasks:
+        async with grouping_broker(data, listen=listen) as broker:
+            await make_topic(broker.address, each=EACH)
+            one, other = (Reading(broker.address, group=quick("group", *COOPERATIVE)) for _ in range(2))
+            await tasks.start(one.run)
+            await tasks.start(other.run)
+            await until(lambda: one.assignment | other.assignment == ALL)
+            await until(lambda: len(one.messages + other.messages) == PARTITIONS * EACH)
+        had = one.assignment, other.assignment
+        async with grouping_broker(data, listen=listen) as broker:
+            await fill(broker.address, range(EACH))
+            await until(lambda: len(one.messages + other.messages) == PARTITIONS * EACH * 2)
+            assert (one.assignment, other.assignment) == had
+            await one.stop()
+            await other.stop()
+            assert await committed(broker) == dict.fromkeys(range(PARTITIONS), 2 * EACH)
+    assert one.told("lost") == other.told("lost") == []
+
+
+async def test_a_member_whose_broker_is_gone_for_longer_than_its_session_has_lost_everything(data, free_tcp_port):
+    listen = f"127.0.0.1:{free_tcp_port}"
+    async with anyio.create_task_group() as tasks:
+        async with grouping_broker(data, listen=listen) as broker:
+            await make_topic(broker.address, each=EACH)
+            one = Reading(broker.address, group=quick(session_timeout=SESSION))
+            await tasks.start(one.run)
+        await until(lambda: one.told("lost") == [ALL])
+        assert one.assignment == frozenset()
+        async with grouping_broker(data, listen=listen):
+            await until(lambda: one.assignment == ALL)
+            await one.stop()
+
+
+async def test_a_static_member_has_its_partitions_back_and_the_others_notice_nothing(broker):
+    groups = [quick(instance_id=name, session_timeout=60.0) for name in ("a", "b")]
+    one, other = (Reading(broker.address, group=group) for group in groups)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(one.run)
+        await tasks.start(other.run)
+        await until(lambda: one.assignment | other.assignment == ALL)
+        had, told = other.assignment, len(one.events)
+        await other.stop()
+
+        again = Reading(broker.address, group=groups[1])
+        await tasks.start(again.run)
+
+        assert again.assignment == had
+        assert len(one.events) == told
+        await again.stop()
+        await one.stop()
+
+
+async def test_of_two_with_one_name_the_first_is_told_and_ends(broker):
+    one, other = (Reading(broker.address, group=quick(instance_id="a")) for _ in range(2))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(one.run)
+        await tasks.start(other.run)
+
+        await one.has_ended.wait()
+
+        assert isinstance(one.failure, FencedInstanceIdError)
+        assert one.told("lost") == [ALL]
+        assert other.assignment == ALL
+        await other.stop()
+
+
+async def test_a_group_that_is_full_is_not_entered(data):
+    async with grouping_broker(data, group_max_size=1) as broker:
+        await make_topic(broker.address)
+        async with gomq.Consumer(broker.address, TOPIC, group="group"):
+            with pytest.raises(GroupMaxSizeReachedError, match="'group'"):
+                async with gomq.Consumer(broker.address, TOPIC, group="group"):
+                    pytest.fail("entered")
+
+
+async def test_a_session_that_the_broker_does_not_take_is_named(broker):
+    with pytest.raises(InvalidSessionTimeoutError):
+        async with gomq.Consumer(broker.address, TOPIC, group=quick(session_timeout=0.09)):
+            pytest.fail("entered")
+
+
+async def test_members_without_a_common_assignor_are_told(broker):
+    async with gomq.Consumer(broker.address, TOPIC, group=quick("group", "range")):
+        with pytest.raises(InconsistentGroupProtocolError):
+            async with gomq.Consumer(broker.address, TOPIC, group=quick("group", "roundrobin")):
+                pytest.fail("entered")
+
+
+async def test_only_a_members_own_partitions_can_be_committed(broker):
+    one, other = (Reading(broker.address) for _ in range(2))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(one.run)
+        await tasks.start(other.run)
+        await until(lambda: one.assignment | other.assignment == ALL)
+        with pytest.raises(RebalanceInProgressError, match=TOPIC):
+            await one.consumer.commit(dict.fromkeys(other.assignment, 1))
+        await one.stop()
+        await other.stop()
+
+
+async def test_who_is_told_of_an_assignment_can_seek_before_anything_is_handed_out(broker):
+    async def skip(assigned: frozenset[TopicPartition]) -> None:
+        for partition in assigned:
+            await consumer.seek(partition, EACH - 1)
+
+    consumer = gomq.Consumer(broker.address, TOPIC, group="group", replay=True, on_assigned=skip)
+    async with consumer:
+        offsets = [(await anext(consumer)).offset for _ in range(PARTITIONS)]
+    assert offsets == [EACH - 1] * PARTITIONS
+
+
+async def test_an_error_of_a_listener_ends_the_block(broker):
+    async def fails(_: frozenset[TopicPartition]) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        async with gomq.Consumer(broker.address, TOPIC, group="group", on_assigned=fails):
+            pytest.fail("entered")
+
+
+async def test_a_delivery_that_is_not_acknowledged_is_not_committed(broker):
+    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
+        deliveries = consumer.deliveries()
+        seen = []
+        async for delivery in deliveries:
+            seen.append(delivery.message)
+            if len(seen) == 4:
+                break
+            await delivery.ack()
+    found = await committed(broker)
+    last = seen[-1]
+    assert found[last.partition] <= last.offset
