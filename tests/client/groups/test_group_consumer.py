@@ -195,16 +195,20 @@ async def test_an_eager_member_gives_everything_up_before_it_joins_again(broker)
         await one.stop()
 
 
-async def test_a_cancelled_member_leaves_and_nobody_waits_for_its_session(broker):
+async def test_a_cancelled_member_commits_and_leaves_and_nobody_waits_for_its_session(broker):
     one, other = (Reading(broker.address, group=quick(session_timeout=60.0)) for _ in range(2))
     async with anyio.create_task_group() as tasks:
         await tasks.start(one.run)
         await tasks.start(other.run)
+        await until(lambda: one.assignment | other.assignment == ALL)
+        await fill(broker.address, range(EACH))
+        await until(lambda: len(set(one.messages + other.messages)) == 2 * PARTITIONS * EACH)
 
         one.scope.cancel()
 
         await until(lambda: other.assignment == ALL)
         await other.stop()
+    assert len(one.messages + other.messages) <= 2 * PARTITIONS * EACH + 1  # one may have been in hand
 
 
 async def test_a_member_that_is_busy_for_longer_than_its_session_stays_one(broker):
@@ -329,6 +333,25 @@ async def test_who_is_told_of_an_assignment_can_seek_before_anything_is_handed_o
     async with consumer:
         offsets = [(await anext(consumer)).offset for _ in range(PARTITIONS)]
     assert offsets == [EACH - 1] * PARTITIONS
+
+
+async def test_nothing_is_handed_out_while_a_listener_hears_of_a_rebalance(broker):
+    async def skip(assigned: frozenset[TopicPartition]) -> None:
+        for _ in range(10):  # time enough for messages to be fetched
+            await one.consumer.end_offsets()
+        for partition in assigned:
+            await one.consumer.seek(partition, EACH - 1)
+
+    one = Reading(broker.address, auto_commit=False, on_assigned=skip)
+    other = Reading(broker.address, auto_commit=False)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(one.run)
+        await until(lambda: len(one.messages) == PARTITIONS)
+        await tasks.start(other.run)
+        await until(lambda: len(one.messages) == PARTITIONS + PARTITIONS // 2)
+        assert {offset for _, offset in one.messages} == {EACH - 1}
+        await one.stop()
+        await other.stop()
 
 
 async def test_an_error_of_a_listener_ends_the_block(broker):
