@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import repeat
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from benchmarks.job import Job, latency, rate, read
 from benchmarks.results import Figures, MeasurementError
 
 _BATCH_BYTES: Final = 500_000
+_DEFAULT_BATCH_BYTES: Final = 16_384
 _FETCH_BYTES: Final = 4 * 1024 * 1024
 _PATIENCE_MS: Final = 10_000
 
@@ -70,14 +72,14 @@ async def _publish_one_by_one(job: Job) -> Figures:
         return latency(samples)
 
 
-async def _publish_concurrently(job: Job) -> Figures:
+async def _publish_concurrently(job: Job, *, max_batch_size: int = _BATCH_BYTES) -> Figures:
     """Publish from many tasks, each of which waits for its acknowledgement before it publishes the next message."""
 
     async def publish(turns: Iterator[int]) -> None:
         for _ in turns:
             await producer.send_and_wait(job.topic, job.value, partition=0)
 
-    async with _producer(job, linger_ms=0) as producer:
+    async with _producer(job, linger_ms=0, max_batch_size=max_batch_size) as producer:
         turns = iter(range(job.count))
         started = time.perf_counter()
         async with asyncio.TaskGroup() as group:
@@ -105,8 +107,8 @@ async def _first_messages_of_groups(job: Job) -> Figures:
 
 
 @asynccontextmanager
-async def _producer(job: Job, *, linger_ms: int) -> AsyncIterator[Any]:
-    settings = {"acks": "all", "linger_ms": linger_ms, "max_batch_size": _BATCH_BYTES}
+async def _producer(job: Job, *, linger_ms: int, max_batch_size: int = _BATCH_BYTES) -> AsyncIterator[Any]:
+    settings = {"acks": "all", "linger_ms": linger_ms, "max_batch_size": max_batch_size}
     async with AIOKafkaProducer(bootstrap_servers=job.address, **settings) as producer:
         await producer.send_and_wait(job.topic, job.value, partition=0)
         yield producer
@@ -132,5 +134,6 @@ OPERATIONS: Final = {
     "iterate": _on_asyncio(_iterate),
     "publish_one_by_one": _on_asyncio(_publish_one_by_one),
     "publish_concurrently": _on_asyncio(_publish_concurrently),
+    "publish_concurrently_by_default": _on_asyncio(partial(_publish_concurrently, max_batch_size=_DEFAULT_BATCH_BYTES)),
     "first_messages_of_groups": _on_asyncio(_first_messages_of_groups),
 }

@@ -25,6 +25,7 @@ GOMQ_ASYNCIO: Final = "gomq, asyncio"
 GOMQ_UVLOOP: Final = "gomq, uvloop"
 GOMQ_TRIO: Final = "gomq, trio"
 AIOKAFKA: Final = "aiokafka"
+AIOKAFKA_BY_DEFAULT: Final = "aiokafka, its own batch size"
 CONFLUENT: Final = "confluent-kafka"
 
 _BACKENDS: Final = {GOMQ_ASYNCIO: "asyncio", GOMQ_UVLOOP: "uvloop", GOMQ_TRIO: "trio"}
@@ -72,10 +73,9 @@ def compare_single_publishes(bench: Bench, broker: BrokerProcess, case: str, tit
 
 
 def _compare_producers(bench: Bench, broker: BrokerProcess, against: str) -> None:
-    tasks = {
-        name: replace(job, connections=_TASKS)
-        for name, job in client_jobs("publish_concurrently", confluent=False).items()
-    }
+    concurrent = client_jobs("publish_concurrently", confluent=False)
+    concurrent[AIOKAFKA_BY_DEFAULT] = concurrent[AIOKAFKA].to("publish_concurrently_by_default")
+    tasks = {name: replace(job, connections=_TASKS) for name, job in concurrent.items()}
     for case, what, jobs, base in (
         (PRODUCE, "publish_many, send, produce(); all acknowledged", client_jobs("produce"), CONFLUENT),
         (CONCURRENT, f"{_TASKS:,} tasks, each waits for one publish after the other", tasks, AIOKAFKA),

@@ -6,6 +6,7 @@ from typing import Final
 from benchmarks.compare_brokers import SIZES, case
 from benchmarks.compare_clients import (
     AIOKAFKA,
+    AIOKAFKA_BY_DEFAULT,
     CONCURRENT,
     CONFLUENT,
     CONSUME,
@@ -101,7 +102,8 @@ def _clients() -> tuple[Target, ...]:
     wanted = (
         ("publish_many beside confluent-kafka's produce()", PRODUCE, CONFLUENT, 1.0),
         ("batches() beside confluent-kafka's consume(10000)", CONSUME, CONFLUENT, 1.0),
-        ("publish in 1,000 tasks beside aiokafka's send_and_wait", CONCURRENT, AIOKAFKA, 2.0),
+        ("publish in 1,000 tasks beside aiokafka, its own batch size", CONCURRENT, AIOKAFKA_BY_DEFAULT, 2.0),
+        ("publish in 1,000 tasks beside aiokafka, tuned", CONCURRENT, AIOKAFKA, 2.0),
         ("async for beside aiokafka's", ITERATE, AIOKAFKA, 2.0),
     )
     loops = (GOMQ_ASYNCIO, GOMQ_UVLOOP, GOMQ_TRIO)
