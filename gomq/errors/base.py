@@ -84,7 +84,10 @@ class Undelivered(NamedTuple):
 
 
 class DeliveryFailedError(GomqError):
-    """Messages that were not acknowledged before the delivery timeout; some may have been stored.
+    """Messages that were not acknowledged before the delivery timeout; some may be stored, or a while later.
+
+    What was on its way on a connection that was given up a broker may still read. An idempotent producer's is refused
+    once a later message of its partition is acknowledged; until then, and from another producer, it is stored.
 
     Args:
         topic: where to.
@@ -138,8 +141,9 @@ class MessageNotHandledError(DeliveryFailedError):
 
 
 class LogTruncatedError(GomqError):
-    """Messages that a consumer has handed out are not in the partition's log any more: a new leader did not have them.
+    """Messages that a consumer has handed out are not in the partition's log any more.
 
+    A new leader did not have them; or the topic was deleted and made anew, and then ``offset`` is 0.
     ``consumer.seek(partition, error.offset)`` goes on where the log was cut off.
     """
 

@@ -1,10 +1,8 @@
 """What deliveries need of a consumer: its messages, and a producer with its settings for those that are given up."""
 
-from collections.abc import AsyncIterator
-
 from anyio.abc import TaskGroup
 
-from gomq.client.consuming.reader import Reader
+from gomq.client.consuming.intake import Intake
 from gomq.client.consuming.settings import ConsumerSettings
 from gomq.client.consuming.subscription import Subscription
 from gomq.client.delivering.dead_letters import DeadLetters
@@ -13,8 +11,17 @@ from gomq.client.delivering.source import MessageSource
 from gomq.client.message import Message
 
 
-def message_source(messages: AsyncIterator[Message], reader: Reader, subscription: Subscription) -> MessageSource:
-    """Make a source of messages that come one by one."""
+def message_source(intake: Intake, subscription: Subscription) -> MessageSource:
+    """Make a source of what a consumer takes in."""
+    reader = intake.reader
+
+    async def following() -> Message:
+        for message in reader.unread:
+            return message
+        while await intake.load():
+            for message in reader.unread:
+                return message
+        raise StopAsyncIteration
 
     def reads(topic: str) -> bool:
         names = subscription.names
@@ -22,7 +29,7 @@ def message_source(messages: AsyncIterator[Message], reader: Reader, subscriptio
             return subscription.pattern is not None and subscription.pattern.fullmatch(topic) is not None
         return topic in names
 
-    return MessageSource(messages, take=lambda: next(reader.unread, None), reads=reads)
+    return MessageSource(following, take=lambda: next(reader.unread, None), reads=reads)
 
 
 def dead_letters(

@@ -12,8 +12,9 @@
 They stand behind the message's own headers; key and value are the message's.
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -27,6 +28,7 @@ from gomq.errors import BrokerError, ClosedError, GomqError
 from gomq_storage.record_fields import Headers
 
 _PREFIX: Final = "gomq.dead-letter."
+T = TypeVar("T")
 
 
 def dead_letter_headers(message: Message, *, reason: str, attempts: int) -> Headers:
@@ -76,25 +78,34 @@ class DeadLetters:
         producer = await self._open(deadline)
         if not self._is_made:
             with suppress(BrokerError):  # who may not make a topic may use one that is there
-                await producer.create_topic(self._topic, if_not_exists=True)
+                await self._persist(lambda: producer.create_topic(self._topic, if_not_exists=True), deadline)
             self._is_made = True
         await producer.publish(self._topic, message.value, key=message.key, headers=headers)
 
     async def _open(self, deadline: float) -> Producer:
         """Return the producer, opening it where there is none."""
         async with self._opening:
-            backoff = Backoff(first=self._settings.connection.first_backoff, most=self._settings.connection.max_backoff)
-            while self._producer is None:
-                if self._group.cancel_scope.cancel_called:
-                    raise ClosedError("consumer")
-                try:
-                    self._producer = await self._group.start(self._run)
-                except GomqError as error:
-                    pause = backoff.next()
-                    if not error.retriable or anyio.current_time() + pause >= deadline:
-                        raise
-                    await anyio.sleep(pause)
+            if self._producer is None:
+                self._producer = await self._persist(self._start, deadline)
             return self._producer
+
+    async def _start(self) -> Producer:
+        if self._group.cancel_scope.cancel_called:
+            raise ClosedError("consumer")
+        producer: Producer = await self._group.start(self._run)
+        return producer
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]], deadline: float) -> T:
+        """Try again what may pass, until the deadline."""
+        backoff = Backoff(first=self._settings.connection.first_backoff, most=self._settings.connection.max_backoff)
+        while True:
+            try:
+                return await attempt()
+            except GomqError as error:
+                pause = backoff.next()
+                if not error.retriable or anyio.current_time() + pause >= deadline:
+                    raise
+            await anyio.sleep(pause)
 
     async def _run(self, *, task_status: TaskStatus[Producer]) -> None:
         """Keep the producer open: a task of its own enters and leaves its block, whoever publishes."""

@@ -97,6 +97,10 @@ class Deliveries:
         """
         await self._desk.drain(partitions, within=within)
 
+    def hold(self, partitions: Collection[TopicPartition]) -> None:
+        """Hand out nothing of these partitions, which are paused, and of all others again; what is in hand stays."""
+        self._desk.hold(partitions)
+
     def forget(self, partitions: Collection[TopicPartition]) -> None:
         """Know nothing of these partitions any more: they were drained and committed, or are lost."""
         self._desk.forget(partitions)

@@ -106,11 +106,16 @@ class Desk:
         """Hand nothing of these partitions out any more, and wait for what is in hand, at most for a time, seconds."""
         self.ledger.close(partitions)
         with anyio.move_on_after(within):
-            while self.ledger.holds(partitions):
+            while self.ledger.has_in_hand(partitions):
                 if self._settled is None:
                     self._settled = anyio.Event()
                 await self._settled.wait()
         self.ledger.abandon(partitions)
+        self._note_change()
+
+    def hold(self, partitions: Collection[TopicPartition]) -> None:
+        """Hand out nothing of these partitions, and of all others again."""
+        self.ledger.hold(partitions)
         self._note_change()
 
     def forget(self, partitions: Collection[TopicPartition]) -> None:

@@ -6,13 +6,14 @@ out again at some time; those behind it wait::
     free --next--> in hand --finish--> gone, and the one behind it in its lane is free
                       '------put_back------> due at a time --next, then--> in hand
 
-Nothing here knows what time it is; nothing is ever lost but by ``drop``.
+Of partitions that are held nothing is handed out, and what waits of them is not counted: it would keep others from
+coming. Nothing here knows what time it is; nothing is ever lost but by ``drop``.
 """
 
 from collections import deque
 from collections.abc import Callable, Collection
 from heapq import heapify, heappop, heappush
-from itertools import count
+from itertools import chain, count
 from typing import Final
 
 from gomq.client.delivering.tracker import Progress
@@ -84,6 +85,9 @@ class Lanes:
         self._behind: dict[tuple[object, ...], deque[Entry]] = {}
         """Every lane in which there is anything, and what waits behind its first message."""
         self._due: list[tuple[float, int, Entry]] = []
+        self._held: Collection[tuple[str, int]] = ()
+        self._held_free: deque[Entry] = deque()
+        self._held_due: list[tuple[float, int, Entry]] = []
         self._numbers = count()
         self._waiting = 0
         self._waiting_bytes = 0
@@ -110,7 +114,7 @@ class Lanes:
         behind = self._behind.get(lane)
         if behind is None:
             self._behind[lane] = _NOBODY
-            self._free.append(entry)
+            self._set_free(entry)
             return entry
         if behind is _NOBODY:
             behind = self._behind[lane] = deque()
@@ -132,7 +136,7 @@ class Lanes:
 
     def put_back(self, entry: Entry, due: float) -> None:
         """Have a message that is in hand handed out again, at a time."""
-        heappush(self._due, (due, next(self._numbers), entry))
+        heappush(self._held_due if entry.target in self._held else self._due, (due, next(self._numbers), entry))
         self._count(entry, 1)
 
     def finish(self, entry: Entry) -> None:
@@ -141,7 +145,7 @@ class Lanes:
         if behind:
             following = behind.popleft()
             self._count(following, -1)
-            self._free.append(following)
+            self._set_free(following)
         else:
             del self._behind[entry.lane]
 
@@ -152,15 +156,34 @@ class Lanes:
                 for entry in behind:
                     self._count(entry, -1)
                 self._behind[lane] = _NOBODY
-        for entry in [entry for entry in self._free if entry.target in targets]:
-            self._free.remove(entry)
-            del self._behind[entry.lane]
-        for each in [each for each in self._due if each[2].target in targets]:
-            self._due.remove(each)
-            self._count(each[2], -1)
-            del self._behind[each[2].lane]
-        heapify(self._due)
+        for free in (self._free, self._held_free):
+            for entry in [entry for entry in free if entry.target in targets]:
+                free.remove(entry)
+                del self._behind[entry.lane]
+        for due in (self._due, self._held_due):
+            for each in [each for each in due if each[2].target in targets]:
+                due.remove(each)
+                self._count(each[2], -1)
+                del self._behind[each[2].lane]
+            heapify(due)
+
+    def hold(self, targets: Collection[tuple[str, int]]) -> None:
+        """Hand out nothing of these partitions from now on, and of all others again."""
+        self._held = frozenset(targets)
+        free, self._free, self._held_free = [*self._free, *self._held_free], deque(), deque()
+        for entry in free:
+            self._set_free(entry)
+        due, self._due, self._held_due = [*self._due, *self._held_due], [], []
+        for each in due:
+            heappush(self._held_due if each[2].target in self._held else self._due, each)
+        self._waiting = self._waiting_bytes = 0
+        for entry in chain((each[2] for each in due), *self._behind.values()):
+            self._count(entry, 1)
+
+    def _set_free(self, entry: Entry) -> None:
+        (self._held_free if entry.target in self._held else self._free).append(entry)
 
     def _count(self, entry: Entry, change: int) -> None:
-        self._waiting += change
-        self._waiting_bytes += change * entry.size
+        if entry.target not in self._held:
+            self._waiting += change
+            self._waiting_bytes += change * entry.size

@@ -158,7 +158,11 @@ class Ledger:
                 self._put_back(entry, now)
         return expired
 
-    def holds(self, targets: Collection[tuple[str, int]]) -> bool:
+    def hold(self, targets: Collection[tuple[str, int]]) -> None:
+        """Hand out nothing of these partitions, and of all others again; what is in hand stays there."""
+        self._lanes.hold(targets)
+
+    def has_in_hand(self, targets: Collection[tuple[str, int]]) -> bool:
         """Whether anything of these partitions is in hand."""
         return any(entry.target in targets for entry in self._in_hand)
 

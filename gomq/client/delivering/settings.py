@@ -21,6 +21,9 @@ class DeliveryOptions(TypedDict, total=False):
     dead_letter: str | None
     concurrency: int
     order: Order
+    max_waiting: int
+    max_waiting_bytes: int
+    max_ahead: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What deliveries need of others: where messages come from, and where those go that are given up."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from gomq.client.message import Message
@@ -36,17 +36,21 @@ class DeadLetterTopic(Protocol):
 
 
 class MessageSource:
-    """Makes a ``Source`` of an iteration over messages.
+    """Makes a ``Source`` of functions.
 
     Args:
-        messages: the iteration; whoever is cancelled while waiting for it has lost nothing.
-        take: returns its next message where that is at hand.
+        following: waits for the next message; whoever is cancelled meanwhile has lost nothing.
+        take: returns the next message where that is at hand.
         reads: says whether messages of a topic come.
     """
 
     def __init__(
-        self, messages: AsyncIterator[Message], *, take: Callable[[], Message | None], reads: Callable[[str], bool]
+        self,
+        following: Callable[[], Awaitable[Message]],
+        *,
+        take: Callable[[], Message | None],
+        reads: Callable[[str], bool],
     ) -> None:
-        self.next = messages.__anext__
+        self.next = following
         self.take = take
         self.reads = reads

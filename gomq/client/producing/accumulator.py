@@ -1,5 +1,6 @@
 """Messages on their way: batches, in a lane for each partition, and how much they are. No I/O."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import anyio
@@ -29,6 +30,8 @@ class Accumulator:
         self._busy: dict[TopicPartition, Lane[OutgoingBatch]] = {}
         self._size = 0
         self._changed: anyio.Event | None = None
+        self._queue: deque[anyio.Event] = deque()
+        """Those who wait for room: one is let in at a time, and the next when that one has added something."""
         self._is_closed = False
 
     @property
@@ -54,6 +57,7 @@ class Accumulator:
         for batch in self.unfinished():
             if not batch.is_done:
                 self.give_up(batch, ClosedError("producer"), gave_up=False)
+        self._let_all_in()
 
     def lane(self, target: TopicPartition) -> Lane[OutgoingBatch]:
         """Return a partition's lane."""
@@ -73,6 +77,21 @@ class Accumulator:
         self._size += size
         if size < 0:
             self._wake()
+        else:
+            self._let_in()
+
+    async def wait_for_room(self) -> None:
+        """Wait for one's turn to see whether there is room; somebody else may have been quicker."""
+        turn = anyio.Event()
+        self._queue.append(turn)
+        try:
+            await turn.wait()
+        except BaseException:
+            if turn.is_set():
+                self._let_in()
+            else:
+                self._queue.remove(turn)
+            raise
 
     async def wait_for_change(self) -> None:
         """Wait until a batch is done."""
@@ -80,19 +99,35 @@ class Accumulator:
             self._changed = anyio.Event()
         await self._changed.wait()
 
-    def add_record(
+    def add_record(self, target: TopicPartition, record: NewRecord) -> tuple[OutgoingBatch, int] | None:
+        """Add a record to the partition's open batch, and return that and the position in it.
+
+        None where there is no such batch, or it is full: ``begin`` one. So the time need not be known for every record.
+        """
+        lane = self._lanes.get(target)
+        batch = None if lane is None else lane.open_batch
+        if batch is None:
+            return None
+        size = size_of(record)
+        if batch.size + size > self._max_batch_bytes:
+            return None
+        self._size += size
+        if self._queue:
+            self._let_in()
+        return batch, batch.add(record, size)
+
+    def begin(
         self, target: TopicPartition, record: NewRecord, *, now: float, deadline: float
     ) -> tuple[OutgoingBatch, int]:
-        """Add a record to the partition's open batch, or a new one; return the batch and the position in it."""
+        """Open a batch with a record, however large, behind all others of the partition."""
         self.check_open()
         size = size_of(record)
-        lane = self._lanes.get(target) or self.lane(target)
-        batch = lane.open_batch
-        if batch is None or batch.size + size > self._max_batch_bytes:
-            batch = OutgoingBatch(target, now=now, deadline=deadline)
-            lane.waiting.append(batch)
-            self._busy[target] = lane
+        lane = self.lane(target)
+        batch = OutgoingBatch(target, now=now, deadline=deadline)
+        lane.waiting.append(batch)
+        self._busy[target] = lane
         self._size += size
+        self._let_in()
         return batch, batch.add(record, size)
 
     def add_batch(self, batch: OutgoingBatch) -> None:
@@ -182,7 +217,7 @@ class Accumulator:
             return
         if batch.parts or batch.cause is not None:
             for publication in batch.publications:
-                publication.batch_failed()
+                publication.note_loss()
         self._size -= batch.size if not batch.records else batch.size - HEADER_SIZE
         self._wake()
 
@@ -190,3 +225,15 @@ class Accumulator:
         if self._changed is not None:
             self._changed.set()
             self._changed = None
+        if self._size:
+            self._let_in()
+        else:
+            self._let_all_in()  # nothing is left that would let others in, should the first of them add nothing
+
+    def _let_in(self) -> None:
+        if self._queue and self.has_room:
+            self._queue.popleft().set()
+
+    def _let_all_in(self) -> None:
+        while self._queue:
+            self._queue.popleft().set()

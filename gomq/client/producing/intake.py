@@ -56,8 +56,7 @@ class Intake:
         found = self._finder.known(topic)
         if found is None:
             return None
-        now = anyio.current_time()
-        return self._place(found, record, partition, now=now, deadline=now + self._settings.delivery_timeout)
+        return self._place(found, record, partition)
 
     def hand_over(self, topic: str, record: NewRecord, partition: int | None, losses: Losses | None) -> Publication:
         """Take a message, whether its topic is known or not.
@@ -68,20 +67,20 @@ class Intake:
             partition: the one that is named, if any.
             losses: is told when it is not delivered; None where the caller waits for it.
         """
-        now = anyio.current_time()
-        deadline = now + self._settings.delivery_timeout
-        publication = Publication(topic, record, partition, deadline=deadline, losses=losses)
         found = self._finder.known(topic)
         if found is not None:
-            publication.placed(*self._place(found, record, partition, now=now, deadline=deadline))
+            publication = Publication(topic, record, partition, losses=losses)
+            publication.placed(*self._place(found, record, partition))
             return publication
+        deadline = anyio.current_time() + self._settings.delivery_timeout
+        publication = Publication(topic, record, partition, losses=losses, deadline=deadline)
         size = size_of(record)
 
         def place(found: TopicMetadata | None) -> tuple[OutgoingBatch, int] | None:
             self._accumulator.reserve(-size)
             if found is None:
                 return None
-            return self._place(found, record, partition, now=anyio.current_time(), deadline=deadline)
+            return self._place(found, record, partition, deadline=deadline)
 
         publication.park(place)
         self._finder.seek(topic, publication)
@@ -108,14 +107,22 @@ class Intake:
         return [each for each in seekers if isinstance(each, Publication) and each.is_unattended]
 
     def _place(
-        self, topic: TopicMetadata, record: NewRecord, partition: int | None, *, now: float, deadline: float
+        self, topic: TopicMetadata, record: NewRecord, partition: int | None, *, deadline: float | None = None
     ) -> tuple[OutgoingBatch, int]:
-        size = 0 if len(topic.partitions) == 1 else len(record.value or b"")
-        target = self._choice.target(topic, record.key, partition, size)
-        batch, position = self._accumulator.add_record(target, record, now=now, deadline=deadline)
-        if position == 0:  # else nothing has changed about what can be sent
-            self._sender.kick(target)
-        return batch, position
+        target = self._choice.target(topic, record.key, partition, len(record.value or b""))
+        placed = self._accumulator.add_record(target, record)
+        if placed is None:
+            placed = self.begin_with(target, record, deadline)
+            self._sender.kick(target)  # by one more record nothing changes about what can be sent
+        return placed
+
+    def begin_with(
+        self, target: TopicPartition, record: NewRecord, deadline: float | None = None
+    ) -> tuple[OutgoingBatch, int]:
+        """Open a batch with a record, to be delivered by a time; None: as long from now on as the settings allow."""
+        now = anyio.current_time()
+        latest = now + self._settings.delivery_timeout if deadline is None else deadline
+        return self._accumulator.begin(target, record, now=now, deadline=latest)
 
 
 def new_record(value: bytes | None, key: bytes | None, headers: HeadersInput, timestamp: int | None) -> NewRecord:

@@ -28,8 +28,8 @@ class Producer(Scope):
     """Publishes messages; ``publish`` and ``publish_many`` return when the broker has acknowledged them.
 
     A message that could not be delivered is sent again, in the order of its partition, until ``delivery_timeout`` is
-    over. An idempotent producer stores none twice by that; another one does where only an acknowledgement was lost. A
-    topic that does not exist is created where the broker allows that.
+    over. An idempotent producer stores none twice by that, and none behind a later one; another one may do both where
+    a connection is lost. A topic that does not exist is created where the broker allows that.
 
     Args:
         address: HOST:PORT of a broker, or several, comma-separated, of one cluster.
@@ -79,7 +79,7 @@ class Producer(Scope):
             buffer_bytes=buffer_bytes,
             delivery_timeout=delivery_timeout,
         )
-        self._losses = Losses()
+        self._losses = Losses(most_bytes=self._settings.buffer_bytes)
         self._accumulator = Accumulator(
             max_batch_bytes=self._settings.max_batch_bytes,
             buffer_bytes=self._settings.buffer_bytes,
@@ -114,7 +114,7 @@ class Producer(Scope):
             timestamp: milliseconds since the epoch; None takes the current time.
 
         Raises:
-            DeliveryFailedError: it was not acknowledged in time; it may have been stored all the same.
+            DeliveryFailedError: it was not acknowledged in time; it may be stored all the same, or a while later.
             UnknownTopicError: the topic does not exist and the broker creates none, or it has no such partition.
             BrokerError: the broker refused it, and says why.
         """
@@ -122,7 +122,7 @@ class Producer(Scope):
         record = new_record(value, key, headers, timestamp)
         partition = checked_partition(partition)
         while not self._accumulator.has_room:
-            await self._accumulator.wait_for_change()
+            await self._accumulator.wait_for_room()
         placed = intake.add(topic, record, partition)
         if placed is None:
             return await self._publish_once_known(intake, topic, record, partition)

@@ -1,20 +1,21 @@
 """A message that was handed over, by whom it may be waited for, and what became of those that nobody asked about."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 import anyio
 
 from gomq.client.cluster.metadata import TopicMetadata
 from gomq.client.message import NewMessage, Receipt
-from gomq.client.producing.batch import OutgoingBatch
+from gomq.client.producing.batch import OutgoingBatch, size_of
 from gomq.client.producing.finding import Seeker
 from gomq.client.raising import own_copy
 from gomq.errors import DeliveryFailedError, GomqError, Undelivered
 from gomq_storage.record import NewRecord
 
 _MOST_KEPT: Final = 10_000
-"""Messages that are kept to be named; of more only the count is known."""
+"""Messages that are kept to be named; of more only the count is known. So it is of what takes too many bytes."""
 
 
 class Publication(Seeker):
@@ -30,11 +31,11 @@ class Publication(Seeker):
         record: NewRecord,
         partition: int | None,
         *,
-        deadline: float,
+        deadline: float = inf,
         losses: "Losses | None",
     ) -> None:
         super().__init__(deadline)
-        self._topic = topic
+        self.topic = topic
         self._record = record
         self._partition = partition
         self._losses = losses
@@ -43,6 +44,11 @@ class Publication(Seeker):
         self._batch: OutgoingBatch | None = None
         self._position = 0
         self._error: GomqError | None = None
+        self._waiting = 0
+        self._is_told = False
+        """Whether somebody has waited to the end."""
+        self.noted_in = -1
+        """The round of losses that it is one of."""
 
     @property
     def is_unattended(self) -> bool:
@@ -62,9 +68,16 @@ class Publication(Seeker):
         Raises:
             GomqError: what ``Producer.publish`` raises.
         """
-        await self.wait_for_place()
-        if self._batch is not None:
-            await self._batch.done.wait()
+        self._waiting += 1
+        try:
+            await self.wait_for_place()
+            if self._batch is not None:
+                await self._batch.done.wait()
+            self._is_told = True
+        finally:
+            self._waiting -= 1
+            if self.done:
+                self.note_loss()
         if self._losses is not None:
             self._losses.forget(self)
         if self._error is not None:
@@ -104,7 +117,7 @@ class Publication(Seeker):
         self._place(None)
         if gave_up:
             named = (self._named(error),)
-            late = DeliveryFailedError(self._topic, 1, str(error), named)
+            late = DeliveryFailedError(self.topic, 1, str(error), named)
             late.__cause__ = error
             error = late
         self._fail(error)
@@ -115,10 +128,13 @@ class Publication(Seeker):
         batch.publications.append(self)
         self._wake()
 
-    def batch_failed(self) -> None:
-        """Take note that not all of the batch was delivered."""
-        if self._losses is not None and self.undelivered() is not None:
-            self._losses.add(self)
+    def note_loss(self) -> None:
+        """Have a failure raised by whoever flushes, if there is one and nobody waits for it."""
+        if self._losses is None or self._waiting or self._is_told or self.noted_in >= 0:
+            return
+        named = self.undelivered()
+        if named is not None:
+            self._losses.add(self, named.reason, size_of(self._record))
 
     def undelivered(self) -> Undelivered | None:
         """Name the message, if it has failed."""
@@ -129,12 +145,11 @@ class Publication(Seeker):
     def _named(self, reason: GomqError) -> Undelivered:
         value, key, headers, timestamp = self._record
         message = NewMessage(value, key, headers, self._partition, timestamp)
-        return Undelivered(self._topic, self._partition, message, None, reason)
+        return Undelivered(self.topic, self._partition, message, None, reason)
 
     def _fail(self, error: GomqError) -> None:
         self._error = error
-        if self._losses is not None:
-            self._losses.add(self)
+        self.note_loss()
         self._wake()
 
     def _wake(self) -> None:
@@ -143,22 +158,40 @@ class Publication(Seeker):
 
 
 class Losses:
-    """Publications that failed and that nobody waited for."""
+    """Publications that failed and that nobody waited for, in rounds: one ends when they are raised.
 
-    def __init__(self) -> None:
-        self._publications: dict[Publication, None] = {}
+    Args:
+        most_bytes: what the messages that are kept to be named take at most, about.
+    """
+
+    def __init__(self, *, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._publications: dict[Publication, int] = {}
+        self._bytes = 0
         self._more = 0
+        self._first: tuple[str, GomqError] | None = None
+        self._round = 0
 
-    def add(self, publication: Publication) -> None:
-        """Take note of one that failed."""
-        if len(self._publications) < _MOST_KEPT:
-            self._publications[publication] = None
+    def add(self, publication: Publication, reason: GomqError, size: int) -> None:
+        """Take note of one that failed, of so many bytes."""
+        publication.noted_in = self._round
+        self._first = self._first or (publication.topic, reason)
+        if len(self._publications) < _MOST_KEPT and self._bytes < self._most_bytes:
+            self._publications[publication] = size
+            self._bytes += size
         else:
             self._more += 1
 
     def forget(self, publication: Publication) -> None:
         """Take note that somebody waits for it after all."""
-        self._publications.pop(publication, None)
+        if publication.noted_in != self._round:
+            return
+        publication.noted_in = -1
+        size = self._publications.pop(publication, None)
+        if size is None:
+            self._more -= 1
+        else:
+            self._bytes -= size
 
     def raise_all(self) -> None:
         """Raise what was not delivered, once.
@@ -167,9 +200,10 @@ class Losses:
             DeliveryFailedError: it names the messages.
         """
         undelivered = tuple(found for each in self._publications if (found := each.undelivered()) is not None)
-        count = len(undelivered) + self._more
+        count, first = len(undelivered) + self._more, self._first
         self._publications.clear()
-        self._more = 0
-        if undelivered:
-            first = undelivered[0]
-            raise DeliveryFailedError(first.topic, count, str(first.reason), undelivered) from first.reason
+        self._bytes, self._more, self._first = 0, 0, None
+        self._round += 1
+        if count and first is not None:
+            topic, reason = (undelivered[0].topic, undelivered[0].reason) if undelivered else first
+            raise DeliveryFailedError(topic, count, str(reason), undelivered) from reason

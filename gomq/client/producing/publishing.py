@@ -185,10 +185,7 @@ class Publishing:
             await self._wait_for_any()
         partition = self._partition if partition is None else checked_partition(partition)
         target = self._intake.choose(self._topic, record.key, partition, len(record.value or b""))
-        now = anyio.current_time()
-        batch, position = self._accumulator.add_record(
-            target, record, now=now, deadline=now + self._settings.delivery_timeout
-        )
+        batch, position = self._accumulator.add_record(target, record) or self._intake.begin_with(target, record)
         share = self._under_way.get(batch)
         if share is None:
             self._under_way[batch] = _Share([position], [self._taken])

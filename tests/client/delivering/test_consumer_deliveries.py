@@ -13,7 +13,7 @@ from gomq.protocol.api import Api
 from gomq_storage.layout import TopicPartition
 from tests.client.consuming.test_consumer import fill
 from tests.client.producing.test_publish import everything
-from tests.support.fake_broker import FakeCluster, fails_with, hangs_up, hangs_up_afterwards
+from tests.support.fake_broker import FakeCluster, Fault, fails_with, hangs_up, hangs_up_afterwards
 from tests.support.waiting import until
 
 
@@ -112,6 +112,20 @@ async def test_a_dead_letter_waits_for_a_broker_that_is_gone_for_a_while(fake: F
         assert deliveries.points() == {TopicPartition("orders", 0): partition.end}
 
 
+@pytest.mark.parametrize("fault", [hangs_up, fails_with(7), fails_with(41)], ids=["cut", "late", "not the controller"])
+async def test_the_dead_letter_topic_is_made_when_what_was_in_the_way_has_passed(fake: FakeCluster, fault: Fault):
+    (partition,) = fake.answers.make_topic("orders")
+    await publish(fake, b"x")
+    fake.answers.creates_topics = False
+    fake.next(Api.CREATE_TOPICS, fault)
+    async with gomq.Consumer(fake.address, "orders", replay=True) as consumer:
+        deliveries = consumer.deliveries(dead_letter="orders.dead")
+        with anyio.fail_after(10):
+            await (await anext(deliveries)).reject("no")
+
+        assert deliveries.points() == {TopicPartition("orders", 0): partition.end}
+
+
 async def test_a_dead_letter_that_no_broker_takes_in_time_ends_the_deliveries(fake: FakeCluster):
     fake.answers.make_topic("orders")
     await publish(fake, b"x")
@@ -177,6 +191,34 @@ async def test_after_a_seek_the_messages_there_come_and_older_deliveries_do_not_
         assert not await old.ack()
 
 
+async def test_a_pause_holds_what_waits_in_memory_too_and_others_go_on(broker: gomq.Broker):
+    seen: list[tuple[int, int]] = []
+
+    async def handle(count: int) -> None:
+        for _ in range(count):
+            async with await anext(deliveries) as delivery:
+                seen.append((delivery.message.partition, delivery.message.offset))
+
+    async with gomq.Producer(broker.address) as producer:
+        await producer.create_topic("orders", partitions=2)
+        await producer.publish_many("orders", [b"x"] * 10, partition=0)
+        async with gomq.Consumer(broker.address, "orders", replay=True) as consumer:
+            deliveries = consumer.deliveries(concurrency=2, max_waiting=5)
+            first = await anext(deliveries)
+            with anyio.fail_after(10):
+                async with anyio.create_task_group() as group:
+                    group.start_soon(handle, 3)
+                    await until(lambda: consumer.position(0) == 6)  # and no more is taken
+                    consumer.pause(0)
+                    await first.ack()
+                    await producer.publish_many("orders", [b"x"] * 3, partition=1)
+                assert seen == [(1, 0), (1, 1), (1, 2)]
+                consumer.resume()
+                await handle(9)
+
+    assert seen[3:] == [(0, offset) for offset in range(1, 10)]
+
+
 async def test_what_cannot_work_is_refused(broker: gomq.Broker):
     await fill(broker.address, 1)
     consumer = gomq.Consumer(broker.address, re.compile(r"orders.*"), replay=True)
@@ -190,6 +232,11 @@ async def test_what_cannot_work_is_refused(broker: gomq.Broker):
         deliveries = consumer.deliveries(dead_letter="dead.orders")
         with pytest.raises(ConfigurationError, match="a consumer has one deliveries"):
             consumer.deliveries()
+        for asks in (lambda: anext(consumer), consumer.take):
+            with pytest.raises(ConfigurationError, match="this consumer has deliveries"):
+                await asks()
+        with pytest.raises(ConfigurationError, match="this consumer has deliveries"):
+            consumer.batches()
         delivery = await anext(deliveries)
     assert [each async for each in deliveries] == []
     assert await delivery.ack()

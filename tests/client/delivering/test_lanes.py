@@ -20,6 +20,7 @@ class LanesMachine(RuleBasedStateMachine):
         self.kept: list[Entry] = []
         self.in_hand: list[Entry] = []
         self.due: dict[Entry, float] = {}
+        self.held: set[tuple[str, int]] = set()
         self.count = 0
         self.now = 0.0
 
@@ -32,7 +33,7 @@ class LanesMachine(RuleBasedStateMachine):
     @rule(looks=st.booleans())
     def next(self, looks: bool):
         entry = self.lanes.next(self.now if looks else None)
-        ripe = [each for each, due in self.due.items() if due <= self.now]
+        ripe = [each for each, due in self.due.items() if due <= self.now and each.target not in self.held]
         heads = self.heads()
         if looks and ripe:
             assert entry is not None
@@ -40,7 +41,8 @@ class LanesMachine(RuleBasedStateMachine):
             del self.due[entry]
             self.in_hand.append(entry)
             return
-        free = [each for each in heads if each not in self.in_hand and each not in self.due]
+        at_rest = [each for each in heads if each not in self.in_hand and each not in self.due]
+        free = [each for each in at_rest if each.target not in self.held]
         assert (entry is None) == (not free)
         assert self.lanes.has_free == (len(free) > 1)
         if entry is not None:
@@ -75,6 +77,11 @@ class LanesMachine(RuleBasedStateMachine):
         self.kept = [each for each in self.kept if each not in dropped]
         self.due = {each: due for each, due in self.due.items() if each not in dropped}
 
+    @rule(partitions=st.sets(st.integers(0, 1)))
+    def hold(self, partitions: set[int]):
+        self.held = {("orders", partition) for partition in partitions}
+        self.lanes.hold(self.held)
+
     def heads(self) -> list[Entry]:
         first: dict[object, Entry] = {}
         for entry in self.kept:
@@ -88,8 +95,9 @@ class LanesMachine(RuleBasedStateMachine):
     @invariant()
     def what_waits_is_counted(self):
         heads = self.heads()
-        waiting = [each for each in self.kept if each in self.due or each not in heads]
-        assert self.lanes.next_due == min(self.due.values(), default=None)
+        others = [each for each in self.kept if each.target not in self.held]
+        waiting = [each for each in others if each in self.due or each not in heads]
+        assert self.lanes.next_due == min((self.due[each] for each in others if each in self.due), default=None)
         assert self.lanes.is_full == (len(waiting) >= 6 or sum(each.size for each in waiting) >= 60)
 
 

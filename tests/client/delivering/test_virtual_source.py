@@ -20,7 +20,7 @@ async def source(request: pytest.FixtureRequest, broker: gomq.Broker) -> AsyncIt
     async with gomq.Producer(broker.address) as producer:
         await producer.publish_many("orders", [b"%d" % offset for offset in range(5)])
     async with gomq.Consumer(broker.address, "orders", replay=True) as consumer:
-        yield message_source(consumer, consumer._reader, consumer._subscription)
+        yield message_source(consumer._intake, consumer._subscription)
 
 
 async def test_messages_come_once_each_in_their_order_whichever_way_they_are_asked_for(source: Source):

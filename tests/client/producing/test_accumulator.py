@@ -23,6 +23,11 @@ TARGETS = [TopicPartition("orders", 0), TopicPartition("orders", 1)]
 targets = st.sampled_from(TARGETS)
 
 
+def added(accumulator: Accumulator, to: TopicPartition, record: NewRecord) -> tuple[OutgoingBatch, int]:
+    """Add a record, to a new batch where it must be."""
+    return accumulator.add_record(to, record) or accumulator.begin(to, record, now=0, deadline=10)
+
+
 class AccumulatorMachine(RuleBasedStateMachine):
     """Records and whole batches go in; a broker takes, refuses, loses and stores them."""
 
@@ -44,7 +49,7 @@ class AccumulatorMachine(RuleBasedStateMachine):
     def add_record(self, to: TopicPartition, size: int) -> None:
         value = self._new_value(size)
         record = NewRecord(value, timestamp=0)
-        batch, position = self.accumulator.add_record(to, record, now=0, deadline=10)
+        batch, position = added(self.accumulator, to, record)
         self.contents[batch].append(value)
         self.waiting[to].append(value)
         assert position == len(self.contents[batch]) - 1
@@ -191,7 +196,7 @@ def test_each_who_waits_gets_an_error_of_its_own_with_the_causes_data(cause: Gom
 
 async def test_a_closed_accumulator_takes_nothing_and_wakes_those_who_wait_for_room():
     accumulator = Accumulator(max_batch_bytes=100, buffer_bytes=100, is_idempotent=True)
-    accumulator.add_record(TARGETS[0], NewRecord(bytes(200), timestamp=0), now=0, deadline=1)
+    added(accumulator, TARGETS[0], NewRecord(bytes(200), timestamp=0))
     with anyio.fail_after(5):
         async with anyio.create_task_group() as group:
             for _ in range(3):
@@ -200,4 +205,37 @@ async def test_a_closed_accumulator_takes_nothing_and_wakes_those_who_wait_for_r
             assert not accumulator.has_room
             accumulator.close()
     with pytest.raises(ClosedError):
-        accumulator.add_record(TARGETS[0], NewRecord(b"", timestamp=0), now=0, deadline=1)
+        added(accumulator, TARGETS[0], NewRecord(b"", timestamp=0))
+
+
+async def test_room_is_for_those_who_waited_longest_one_after_the_other():
+    accumulator = Accumulator(max_batch_bytes=100, buffer_bytes=500, is_idempotent=True)
+    first, second = (added(accumulator, TARGETS[0], NewRecord(bytes(400), timestamp=0))[0] for _ in range(2))
+    came: list[int] = []
+    scopes = [anyio.CancelScope() for _ in range(5)]
+
+    async def wait(number: int) -> None:
+        with scopes[number]:
+            await accumulator.wait_for_room()
+            came.append(number)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            for number in range(5):
+                group.start_soon(wait, number)
+                await anyio.wait_all_tasks_blocked()
+            scopes[0].cancel()
+            accumulator.give_up(first, ClosedError("producer"), gave_up=True)
+            await anyio.wait_all_tasks_blocked()
+            assert came == [1]
+            added(accumulator, TARGETS[1], NewRecord(b"", timestamp=0))
+            await anyio.wait_all_tasks_blocked()
+            assert came == [1, 2]
+            added(accumulator, TARGETS[1], NewRecord(bytes(100), timestamp=0))
+            await anyio.wait_all_tasks_blocked()
+            assert came == [1, 2]
+            accumulator.give_up(second, ClosedError("producer"), gave_up=True)
+            await anyio.wait_all_tasks_blocked()
+            assert came == [1, 2, 3]  # and it adds nothing
+            accumulator.close()
+    assert came == [1, 2, 3, 4]

@@ -1,9 +1,10 @@
 """A lane against a naive broker: nothing is stored twice or out of order, and what is acknowledged is stored once.
 
 The broker's rules are GoMQ's own, ``gomq_storage.producers``. Requests and answers get lost, errors come before or
-after the batch is stored, deadlines pass, and the leader changes.
+after the batch is stored, deadlines pass, and what was sent on a connection that is given up is read much later.
 """
 
+from copy import copy
 from dataclasses import dataclass, field
 
 from hypothesis import settings, strategies as st
@@ -74,6 +75,8 @@ class LaneMachine(RuleBasedStateMachine):
         self.batches: list[Some] = []
         self.on_the_way: list[Some] = []
         """Sent over the connection and not read by the broker."""
+        self.given_up: list[list[Some]] = []
+        """The same over connections that are closed here, as it was sent."""
         self.answers: list[tuple[Some, str]] = []
         self.ids = 0
 
@@ -111,14 +114,21 @@ class LaneMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.on_the_way or self.answers)
     @rule(data=st.data())
     def connection_is_lost(self, data: st.DataObject) -> None:
-        """The broker still reads some of the requests; no answer comes to any."""
-        for batch in self.on_the_way[: data.draw(st.integers(0, len(self.on_the_way)))]:
+        """The broker reads some of the requests now and the others later or never; no answer comes to any."""
+        count = data.draw(st.integers(0, len(self.on_the_way)))
+        for batch in self.on_the_way[:count]:
             self.log.append(batch)
+        self.given_up.append([copy(batch) for batch in self.on_the_way[count:]])
         lost = [*(batch for batch, _ in self.answers), *self.on_the_way]
         self.answers, self.on_the_way = [], []
         for batch in lost:
             batch.may_be_stored = True
             self.lane.failed(batch, may_be_stored=True, retry_at=0)
+
+    @precondition(lambda self: any(self.given_up))
+    @rule(data=st.data())
+    def broker_reads_what_was_given_up(self, data: st.DataObject) -> None:
+        self.log.append(data.draw(st.sampled_from([sent for sent in self.given_up if sent])).pop(0))
 
     @precondition(lambda self: self.lane.unfinished)
     @rule(data=st.data())

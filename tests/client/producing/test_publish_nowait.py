@@ -9,7 +9,7 @@ from gomq.client.producing.settings import ProducerSettings
 from gomq.errors import ClosedError, InvalidTopicError
 from gomq.protocol.api import Api
 from tests.client.producing.test_delivery import quick, values_in
-from tests.support.fake_broker import FakeCluster, fails_with, stays_silent, waits_for
+from tests.support.fake_broker import Exchange, FakeCluster, fails_with, stays_silent, waits_for
 from tests.support.waiting import until
 
 
@@ -84,6 +84,79 @@ async def test_a_failure_is_raised_once(fake: FakeCluster):
         with pytest.raises(gomq.DeliveryFailedError):
             await producer.flush()
         await producer.flush()
+
+
+async def test_a_flush_leaves_a_failure_to_those_who_wait_for_it(fake: FakeCluster):
+    go_on = anyio.Event()
+
+    async def refuses_when_told(exchange: Exchange) -> None:
+        await go_on.wait()
+        await fails_with(17)(exchange)
+
+    async def wait(publication: Publication) -> None:
+        with pytest.raises(InvalidTopicError):
+            await publication.wait()
+
+    async with gomq.Producer(fake.address) as producer, anyio.create_task_group() as group:
+        await producer.create_topic("orders")
+        fake.next(Api.PRODUCE, refuses_when_told)
+        publication = producer.publish_nowait("orders", b"x")
+        group.start_soon(producer.flush)
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(wait, publication)
+        await anyio.wait_all_tasks_blocked()
+        go_on.set()
+
+
+async def test_a_failure_whose_wait_was_cancelled_is_raised_by_flush(fake: FakeCluster):
+    answer = anyio.Event()
+
+    async def refuses_when_told(exchange: Exchange) -> None:
+        await answer.wait()
+        await fails_with(17)(exchange)
+
+    async with gomq.Producer(fake.address) as producer:
+        await producer.create_topic("orders")
+        fake.next(Api.PRODUCE, refuses_when_told)
+        publication = producer.publish_nowait("orders", b"x")
+        with anyio.move_on_after(0.01):
+            await publication.wait()
+        answer.set()
+        with pytest.raises(gomq.DeliveryFailedError):
+            await producer.flush()
+
+
+@pytest.mark.parametrize("named", [0, 2])
+async def test_of_too_many_failures_only_the_first_are_kept_and_those_waited_for_do_not_count(
+    fake: FakeCluster, monkeypatch: pytest.MonkeyPatch, named: int
+):
+    if named:
+        monkeypatch.setattr("gomq.client.producing.publication._MOST_KEPT", named)
+    settings = ProducerSettings(max_batch_bytes=400, buffer_bytes=400)
+    async with gomq.Producer(fake.address, settings=settings) as producer:
+        await producer.create_topic("orders")
+        fake.always(Api.PRODUCE, fails_with(17))
+        publications = [await handed_over(producer, bytes(200)) for _ in range(6)]
+        await until(lambda: all(publication.done for publication in publications))
+        for publication in publications[1:4]:
+            with pytest.raises(InvalidTopicError):
+                await publication.wait()
+        with pytest.raises(gomq.DeliveryFailedError, match="3 messages") as caught:
+            await producer.flush()
+        assert len(caught.value.undelivered) == 1  # of two messages of 200 bytes one was waited for
+        for publication in publications:
+            with pytest.raises(InvalidTopicError):
+                await publication.wait()
+        await producer.flush()
+
+
+async def handed_over(producer: gomq.Producer, value: bytes) -> Publication:
+    """Hand a message over when there is room."""
+    while True:
+        try:
+            return producer.publish_nowait("orders", value)
+        except anyio.WouldBlock:
+            await anyio.wait_all_tasks_blocked()
 
 
 async def test_a_topic_that_is_not_there_fails_those_who_were_handed_over_for_it(
