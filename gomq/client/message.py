@@ -15,6 +15,8 @@ from gomq_storage.record_fields import Columns, Headers
 HeadersInput: TypeAlias = Mapping[str, bytes | None] | Iterable[tuple[str, bytes | None]]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TIMESTAMP: Final = (1 << 63) - 1
+_LAST_TIMESTAMP: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+"""The last one that a datetime can be; who takes microseconds for milliseconds is far behind it."""
 
 
 class Message(NamedTuple):
@@ -34,8 +36,8 @@ class Message(NamedTuple):
 
     @property
     def time(self) -> datetime | None:
-        """The timestamp as an aware datetime, or None when there is none."""
-        return None if self.timestamp < 0 else _EPOCH + timedelta(milliseconds=self.timestamp)
+        """The timestamp as an aware datetime; None when there is none, or it lies behind the year 9999."""
+        return None if not 0 <= self.timestamp <= _LAST_TIMESTAMP else _EPOCH + timedelta(milliseconds=self.timestamp)
 
 
 class NewMessage(NamedTuple):
@@ -55,7 +57,8 @@ class Batch:
 
     ``for message in batch.messages`` is the plain way. Where speed counts and some of the fields are all that is
     wanted, take these: each is a list of what all the messages have of it, in their order, and no message is made.
-    A batch does not change; neither should the lists.
+    A batch does not change; neither should the lists. All in it was checked and decoded before it was handed out, and
+    it holds its own messages only: who keeps one keeps nothing else of what was fetched with it.
 
     Args:
         topic: the topic.

@@ -173,6 +173,10 @@ class BrokerError(GomqError):
     advice: str = ""
     """What to do about it, where that is always the same; ``error_for`` puts it behind the message."""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.retriable = cls.code in _RETRIABLE_CODES
+
     def __init__(self, message: str, *, code: int | None = None) -> None:
         super().__init__(message)
         if code is not None:

@@ -26,7 +26,6 @@ class NetworkError(BrokerError):
     """A broker lost its connection to another; Kafka's ``NETWORK_EXCEPTION``."""
 
     code = 13
-    retriable = True
 
 
 class UnsupportedVersionError(BrokerError):
@@ -45,7 +44,6 @@ class NotControllerError(BrokerError):
     """Another broker is the controller."""
 
     code = 41
-    retriable = True
 
 
 class InvalidRequestError(BrokerError):
@@ -64,7 +62,6 @@ class ListenerNotFoundError(BrokerError):
     """The leader has no listener of the kind that the client uses."""
 
     code = 72
-    retriable = True
 
 
 class StaleBrokerEpochError(BrokerError):
@@ -77,28 +74,24 @@ class PreferredLeaderNotAvailableError(BrokerError):
     """The preferred leader is not available."""
 
     code = 80
-    retriable = True
 
 
 class EligibleLeadersNotAvailableError(BrokerError):
     """No replica may become the leader."""
 
     code = 83
-    retriable = True
 
 
 class ElectionNotNeededError(BrokerError):
     """The right leader leads already."""
 
     code = 84
-    retriable = True
 
 
 class ThrottlingQuotaExceededError(BrokerError):
     """The client asks for more than its quota; it may later (KIP-599)."""
 
     code = 89
-    retriable = True
 
 
 class ResourceNotFoundError(BrokerError):

@@ -13,21 +13,18 @@ class CoordinatorLoadInProgressError(BrokerError):
     """The coordinator is still reading what it has to know."""
 
     code = 14
-    retriable = True
 
 
 class CoordinatorNotAvailableError(BrokerError):
     """There is no coordinator just now."""
 
     code = 15
-    retriable = True
 
 
 class NotCoordinatorError(BrokerError):
     """Another broker is the coordinator now."""
 
     code = 16
-    retriable = True
 
 
 class IllegalGenerationError(BrokerError):
@@ -119,7 +116,6 @@ class UnstableOffsetCommitError(BrokerError):
     """A transaction that commits these offsets has not ended."""
 
     code = 88
-    retriable = True
 
 
 class FencedMemberEpochError(BrokerError):
@@ -156,14 +152,12 @@ class ShareSessionNotFoundError(BrokerError):
     """The broker has forgotten the share session (KIP-932)."""
 
     code = 122
-    retriable = True
 
 
 class InvalidShareSessionEpochError(BrokerError):
     """The request is not the next one of its share session (KIP-932)."""
 
     code = 123
-    retriable = True
 
 
 class FencedStateEpochError(BrokerError):
@@ -200,4 +194,3 @@ class ShareSessionLimitReachedError(BrokerError):
     """The broker keeps no more share sessions (KIP-932)."""
 
     code = 133
-    retriable = True

@@ -13,14 +13,12 @@ class CorruptMessageError(BrokerError):
     """A batch failed its checksum, on its way or on disk."""
 
     code = 2
-    retriable = True
 
 
 class UnknownTopicError(BrokerError):
     """The topic does not exist, or not the partition; Kafka's ``UNKNOWN_TOPIC_OR_PARTITION``."""
 
     code = 3
-    retriable = True
 
 
 class InvalidFetchSizeError(BrokerError):
@@ -33,28 +31,24 @@ class LeaderNotAvailableError(BrokerError):
     """The partition has no leader just now."""
 
     code = 5
-    retriable = True
 
 
 class NotLeaderError(BrokerError):
     """Another broker leads the partition now; Kafka's ``NOT_LEADER_OR_FOLLOWER``."""
 
     code = 6
-    retriable = True
 
 
 class BrokerTimeoutError(BrokerError):
     """The broker gave up waiting for what the request needed; Kafka's ``REQUEST_TIMED_OUT``."""
 
     code = 7
-    retriable = True
 
 
 class ReplicaNotAvailableError(BrokerError):
     """The broker has no copy of the partition that it can read."""
 
     code = 9
-    retriable = True
 
 
 class MessageTooLargeError(BrokerError):
@@ -80,7 +74,6 @@ class NotEnoughReplicasError(BrokerError):
     """Fewer replicas are in sync than the topic's ``min.insync.replicas`` asks for; nothing was stored."""
 
     code = 19
-    retriable = True
     advice = "start the brokers that are missing, or lower min.insync.replicas"
 
 
@@ -88,7 +81,6 @@ class NotEnoughReplicasAfterAppendError(BrokerError):
     """Stored, but on fewer replicas than the topic's ``min.insync.replicas`` asks for."""
 
     code = 20
-    retriable = True
 
 
 class InvalidRequiredAcksError(BrokerError):
@@ -144,7 +136,6 @@ class StorageFailedError(BrokerError):
     """The broker could not write to its disk, or not make sure of it; its log says why."""
 
     code = 56
-    retriable = True
     advice = "look into the broker's log"
 
 
@@ -164,14 +155,12 @@ class FetchSessionIdNotFoundError(BrokerError):
     """The broker has forgotten the fetch session (KIP-227)."""
 
     code = 70
-    retriable = True
 
 
 class InvalidFetchSessionEpochError(BrokerError):
     """The fetch is not the next one of its session (KIP-227)."""
 
     code = 71
-    retriable = True
 
 
 class TopicDeletionDisabledError(BrokerError):
@@ -184,14 +173,12 @@ class FencedLeaderEpochError(BrokerError):
     """The request knows an older leader than the broker does (KIP-320)."""
 
     code = 74
-    retriable = True
 
 
 class UnknownLeaderEpochError(BrokerError):
     """The request knows a newer leader than the broker does (KIP-320)."""
 
     code = 75
-    retriable = True
 
 
 class UnsupportedCompressionTypeError(BrokerError):
@@ -204,7 +191,6 @@ class OffsetNotAvailableError(BrokerError):
     """A new leader does not know yet how far its log is final."""
 
     code = 78
-    retriable = True
 
 
 class NoReassignmentInProgressError(BrokerError):
@@ -223,21 +209,18 @@ class UnknownTopicIdError(BrokerError):
     """The topic id belongs to no topic."""
 
     code = 100
-    retriable = True
 
 
 class InconsistentTopicIdError(BrokerError):
     """The topic was deleted and made anew."""
 
     code = 103
-    retriable = True
 
 
 class FetchSessionTopicIdError(BrokerError):
     """Topic ids came or went within a fetch session (KIP-516)."""
 
     code = 106
-    retriable = True
 
 
 class OffsetMovedToTieredStorageError(BrokerError):

@@ -43,7 +43,6 @@ class ConcurrentTransactionsError(BrokerError):
     """The transaction before this one is still being ended."""
 
     code = 51
-    retriable = True
 
 
 class TransactionCoordinatorFencedError(BrokerError):

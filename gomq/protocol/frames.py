@@ -52,12 +52,17 @@ class FrameBuffer:
     Args:
         max_bytes: the largest frame that is taken.
         min_bytes: the smallest; anything less cannot be one.
+        kept_bytes: the largest buffer that is kept from one large frame to the next; once a small one comes, it is
+            let go like any other that is large.
     """
 
-    def __init__(self, *, max_bytes: int, min_bytes: int) -> None:
+    def __init__(self, *, max_bytes: int, min_bytes: int, kept_bytes: int = 0) -> None:
         self.max_bytes = max_bytes
         """As given; another limit counts from the next frame on."""
         self._min_bytes = min_bytes
+        self._kept_bytes = kept_bytes
+        self._last_size = 0
+        """Of the last frame."""
         self._buffer = bytearray()
         self._view = memoryview(self._buffer)
         self._start = 0
@@ -88,7 +93,8 @@ class FrameBuffer:
         if self._start == self._end:
             self._start = self._end = 0
             self._frame_end = None
-            if len(self._buffer) > _KEPT_CAPACITY:
+            are_large = 2 * self._last_size > len(self._buffer)
+            if len(self._buffer) > max(_KEPT_CAPACITY, self._kept_bytes if are_large else 0):
                 self._replace(bytearray(_USUAL_CAPACITY))
         wanted = self._frame_end if self._frame_end is not None else self._start + SIZE_BYTES
         if wanted > len(self._buffer) and self._start:
@@ -120,6 +126,7 @@ class FrameBuffer:
         if self._end < self._frame_end:
             return None
         frame = self._view[self._start + SIZE_BYTES : self._frame_end].toreadonly()
+        self._last_size = len(frame)
         self._start = self._frame_end
         self._frame_end = None
         return frame

@@ -54,6 +54,7 @@ MAGIC: Final = 2
 _PREFIX: Final = struct.Struct(">qii")
 _LOG_APPEND_TIME: Final = 0b1000
 _OFFSET_AND_LENGTH: Final = struct.Struct(">qi")
+_MAX_OFFSET: Final = (1 << 63) - 1
 
 
 class BatchHeader(NamedTuple):
@@ -130,7 +131,7 @@ def read_header(data: Buffer, position: int = 0) -> BatchHeader:
         raise UnsupportedMagicError(header.magic, position=position)
     if header.length < MIN_LENGTH:
         raise CorruptBatchError(f"length {header.length}, the least is {MIN_LENGTH}", position=position)
-    if header.base_offset < 0 or header.last_offset_delta < 0:
+    if header.base_offset < 0 or header.last_offset_delta < 0 or header.last_offset >= _MAX_OFFSET:
         raise CorruptBatchError(
             f"base offset {header.base_offset}, last offset delta {header.last_offset_delta}",
             position=position,

@@ -131,10 +131,11 @@ class Checkpoints:
     """
 
     def __init__(self, files: Files, directory: Path) -> None:
-        self.was_clean = False
+        self.was_clean: bool = False
         """Whether the directory was left in order."""
         self.unreadable: list[str] = []
         """Names of the files that were there and could not be used; they count as empty."""
+        self.directory: Path = directory
         self._files = files
         self._marker = directory / CLEAN_SHUTDOWN_FILE_NAME
         self._clean_ends: dict[TopicPartition, CleanEnd] = {}

@@ -45,11 +45,11 @@ class DescriptorCache:
     def __init__(self, max_open: int | None = None) -> None:
         self.idle: OrderedDict[CachedDescriptor, int] = OrderedDict()
         """Who has a descriptor that nobody uses, the least recently used first."""
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         """Never held over a system call."""
-        self.opening = threading.Lock()
+        self.opening: threading.Lock = threading.Lock()
         """Held while a file is opened or renamed; taken before ``lock``."""
-        self.open_count = 0
+        self.open_count: int = 0
         self._max_open = max_open
 
     @property
@@ -119,8 +119,8 @@ class CachedDescriptor:
         self._path = os.fspath(path)  # a Path takes five times the memory
         self._cache = cache
         self._is_closed = False
-        self.number = _NONE
-        self.sharers = 0
+        self.number: int = _NONE
+        self.sharers: int = 0
 
     def create(self) -> None:
         """Open the file now, making it where it is missing."""

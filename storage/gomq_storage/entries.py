@@ -119,6 +119,7 @@ class EntryFile:
 
     def flush(self) -> None:
         """Write the entries that are not in the file yet; for the appending thread, too."""
+        self.finish_rebuilding()
         if self._tail is not None:
             slot, entries = self._tail
             self._file.write(slot * self._entry.size, [entries])

@@ -1,6 +1,12 @@
 """What can be wrong with a log, each kind with the data a caller needs to act on it."""
 
+import errno
 from pathlib import Path
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Say whether it was room that was missing, on the disk or of a quota, so that the next attempt may succeed."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 class StorageError(Exception):

@@ -235,9 +235,9 @@ class FileRange:
     __slots__ = ("descriptor", "position", "size")
 
     def __init__(self, descriptor: int, position: int, size: int) -> None:
-        self.descriptor = descriptor
-        self.position = position
-        self.size = size
+        self.descriptor: int = descriptor
+        self.position: int = position
+        self.size: int = size
 
     def is_cached(self) -> bool:
         """Whether the page cache seems to hold it all, so that sending it does not wait for the device."""

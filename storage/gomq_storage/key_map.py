@@ -35,7 +35,7 @@ class KeyMap:
     def __init__(self, max_bytes: int) -> None:
         if max_bytes < KEY_BYTES:
             raise ValueError(f"a key takes {KEY_BYTES} bytes, max_bytes is {max_bytes}")
-        self.end = 0
+        self.end: int = 0
         """Nothing is said of messages with this offset or a larger one. Who fills the map moves it."""
         self._max_keys = max_bytes // KEY_BYTES
         self._count = 0

@@ -36,11 +36,11 @@ class LastSegment:
         self.on_progress: Callable[[int, int], None] | None = None
         self.may_have_gaps = False
         """Whether offsets may be missing, as in a log that was compacted."""
-        self.is_clean = False
+        self.is_clean: bool = False
         """Whether it is as it was when the log was closed in order."""
-        self.scanned_bytes = 0
-        self.cut_bytes = 0
-        self.is_rebuilt = False
+        self.scanned_bytes: int = 0
+        self.cut_bytes: int = 0
+        self.is_rebuilt: bool = False
         """Whether its indexes were missing or wrong."""
         self.kept_aside: Path | None = None
         self._files = files

@@ -23,7 +23,7 @@ from gomq_storage.layout import TopicPartition
 from gomq_storage.log_notes import ALONE, LogNotes
 from gomq_storage.log_values import LogPosition
 from gomq_storage.producer_recovery import recover_producers
-from gomq_storage.producers import ActiveProducer
+from gomq_storage.producers import ActiveProducer, Producers
 from gomq_storage.recovery import recover
 from gomq_storage.segmented_log import base_offset_of
 from gomq_storage.writable_log import WritableLog
@@ -110,7 +110,8 @@ class Log(WritableLog):
         Raises:
             OffsetOutOfRangeError: the log ends before it.
             LogOfflineError: a sync failed, now or before.
-            OSError: it could not be written down; after a crash the records may be back.
+            OSError: it could not be written down; after a crash the records may be back, but for those in segments that
+                retention has removed by then.
         """
         if self._synced.offset < offset <= self.log_end:
             self.flush()  # or the power leaves a log that ends before its start
@@ -171,4 +172,4 @@ class Log(WritableLog):
         self._synced = min(self._synced, self._end)
         self._log_start = min(self._log_start, end)
         self.notes.forget_behind(end)
-        self.producers = recover_producers(self.files, self.directory, self._segments, log_end=end)
+        self.producers: Producers = recover_producers(self.files, self.directory, self._segments, log_end=end)

@@ -39,7 +39,7 @@ class LogNotes:
         saved_epochs: tuple[EpochStart, ...] | None,
     ) -> None:
         self.checkpoints = checkpoints
-        self.name = name or ALONE
+        self.name: TopicPartition = name or ALONE
         self._files = files
         self._directory = directory
         self._is_alone = name is None

@@ -25,9 +25,9 @@ class OpenTransactions:
     def __init__(self, first_offsets: Iterable[int] = ()) -> None:
         self._open = dict.fromkeys(sorted(first_offsets))  # a set that keeps its order: offsets ascend in a log
         self._ended: deque[tuple[int, int]] = deque()  # first offset and marker's offset; the markers ascend
-        self.were_any = bool(self._open)
+        self.were_any: bool = bool(self._open)
         """Whether the log is known to have, or to have had, transactions."""
-        self.ends = 0
+        self.ends: int = 0
         """How many markers were seen."""
 
     def begin(self, first_offset: int) -> None:

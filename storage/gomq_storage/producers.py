@@ -89,9 +89,9 @@ class Producers:
     """
 
     def __init__(self, *, end: int = 0) -> None:
-        self.end = end
+        self.end: int = end
         """Offset up to which the log has been taken account of. Kafka: ``mapEndOffset``."""
-        self.transactions = OpenTransactions()
+        self.transactions: OpenTransactions = OpenTransactions()
         """Where those begin that are not decided."""
         self._states: dict[int, _State] = {}
 

@@ -211,6 +211,8 @@ class BatchRecords:
         self._place = Place(0, 0)
         if not 0 <= header.record_count <= len(self._data) // MIN_RECORD_SIZE:
             raise CorruptBatchError(f"{header.record_count} records in {len(self._data)} bytes")
+        if header.record_count > header.last_offset_delta + 1:
+            raise CorruptBatchError(f"{header.record_count} records up to offset delta {header.last_offset_delta}")
 
     @property
     def is_taken(self) -> bool:

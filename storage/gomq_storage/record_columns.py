@@ -44,6 +44,7 @@ def decode_columns(data: bytes, header: BatchHeader, place: Place, count: int) -
         IndexError, ValueError: they are not what the header says, or not records.
     """
     first, position = place
+    last_delta = header.last_offset_delta
     columns = Columns(  # what most records hold, until something else is found
         list(range(header.base_offset + first, header.base_offset + first + count)),
         [header.base_timestamp] * count,
@@ -52,19 +53,19 @@ def decode_columns(data: bytes, header: BatchHeader, place: Place, count: int) -
         [()] * count,
     )
     if count <= FEW:
-        return columns, Place(first + count, _take_any(columns, data, first, 0, count, position))
+        return columns, Place(first + count, _take_any(columns, data, first, 0, count, position, last_delta))
     slot = 0
     stretch = FEW
     while slot < count:
         start = slot
-        slot, position = take_alike(columns, data, first, slot, position)
+        slot, position = take_alike(columns, data, first, slot, position, last_delta)
         if slot == start and not IS_COMPILED:
             slot, position = _take_plain(columns, data, first, slot, position)
         if slot - start >= FEW:
             stretch = FEW
             continue
         end = min(slot + stretch, count)
-        position = _take_any(columns, data, first, slot, end, position)
+        position = _take_any(columns, data, first, slot, end, position, last_delta)
         slot = end
         stretch = min(2 * stretch, _LONGEST_STRETCH)
     return columns, Place(first + count, position)
@@ -142,10 +143,13 @@ def _take_plain(columns: Columns, data: bytes, first: int, slot: int, position: 
     return slot, position
 
 
-def _take_any(  # noqa: C901, PLR0912, PLR0915 - one flat loop: a call per field would double the time
-    columns: Columns, data: bytes, first: int, slot: int, end: int, position: int
+def _take_any(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one flat loop: a call per field would double the time
+    columns: Columns, data: bytes, first: int, slot: int, end: int, position: int, last_delta: int
 ) -> int:
-    """Take records of whatever form up to a slot; return the position of the next record; see ``_take_plain``."""
+    """Take records of whatever form up to a slot; return the position of the next record; see ``_take_plain``.
+
+    An offset that no record of the batch can have is refused: whoever read it would go on outside the batch.
+    """
     offsets, timestamps, keys, values, headers = columns
     for number in range(slot, end):
         raw = data[position]
@@ -181,6 +185,8 @@ def _take_any(  # noqa: C901, PLR0912, PLR0915 - one flat loop: a call per field
         else:
             delta, position = decode(data, position)
         if delta != first + number:  # compaction has taken some out
+            if not first + number < delta <= last_delta:
+                raise ValueError(f"record {first + number} has offset delta {delta}, the last one {last_delta}")
             offsets[number] += delta - first - number
 
         raw = data[position]

@@ -42,7 +42,7 @@ class BatchKeys:
 
     def __init__(self, batch: Buffer, header: BatchHeader, *, max_bytes: int = DEFAULT_MAX_DECOMPRESSED_BYTES) -> None:
         compressed = bytes(memoryview(batch)[HEADER_SIZE : header.size])
-        self.data = decompress(header.codec, compressed, max_bytes=max_bytes) if compressed else b""
+        self.data: bytes = decompress(header.codec, compressed, max_bytes=max_bytes) if compressed else b""
         """All records, not compressed any more."""
         self._header = header
         self._taken = 0

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, repeat
+from operator import lt
 from typing import Final, NamedTuple
 
 from gomq_storage.record_fields import Columns
@@ -43,7 +44,7 @@ class _Shape(NamedTuple):
     """The headers' names."""
 
 
-def take_alike(columns: Columns, data: bytes, first: int, slot: int, position: int) -> tuple[int, int]:
+def take_alike(columns: Columns, data: bytes, first: int, slot: int, position: int, last_delta: int) -> tuple[int, int]:
     """Take records that are laid out like the next one; return slot and position of the one behind them.
 
     Args:
@@ -52,9 +53,10 @@ def take_alike(columns: Columns, data: bytes, first: int, slot: int, position: i
         first: how many records of the batch are in front of the columns' first.
         slot: where in the columns to begin.
         position: where that record starts.
+        last_delta: the largest offset delta that a record of the batch can have.
 
     Raises:
-        IndexError, ValueError: the next one is no record. All others are none of a run then.
+        IndexError, ValueError: the next one is no record, or one of the run has an offset that it cannot have.
     """
     shape = _shape(data, position)
     if shape is None:
@@ -69,7 +71,7 @@ def take_alike(columns: Columns, data: bytes, first: int, slot: int, position: i
         return slot, position
     run = run[: count * size]
     _put_timestamps(columns.timestamps, run, shape, slot)
-    _put_offsets(columns.offsets, run, shape, slot, first + slot)
+    _put_offsets(columns.offsets, run, shape, slot, first + slot, last_delta)
     keys, values, *headers = _unpack(run, shape, count)
     stop = slot + count
     columns.keys[slot:stop] = keys
@@ -156,14 +158,17 @@ _SEQUENCE: Final = (
 """First, second and third bytes of the varints 0, 1, 2, ..., those that there are."""
 
 
-def _put_offsets(offsets: list[int], run: bytes, shape: _Shape, slot: int, number: int) -> None:
+def _put_offsets(offsets: list[int], run: bytes, shape: _Shape, slot: int, number: int, last_delta: int) -> None:
     """Correct offsets where compaction has taken records out, from that one of the batch on."""
     columns = [run[place :: shape.size] for place in range(shape.offset, shape.offset_end)]
     count = len(columns[0])
     expected = [column[number : number + count] for column in _SEQUENCE[: len(columns)]]
     if columns != expected:
+        deltas = _deltas(columns)
+        if max(deltas) > last_delta or any(map(lt, deltas, range(number, number + count))):
+            raise ValueError(f"offset deltas from {min(deltas)} to {max(deltas)}, the last one is {last_delta}")
         base = offsets[slot] - number
-        offsets[slot : slot + count] = [base + delta for delta in _deltas(columns)]
+        offsets[slot : slot + count] = [base + delta for delta in deltas]
 
 
 def _deltas(columns: Sequence[bytes]) -> list[int]:

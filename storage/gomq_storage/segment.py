@@ -15,7 +15,7 @@ from gomq_storage.batch import (
     stamp,
 )
 from gomq_storage.config import LogConfig
-from gomq_storage.errors import CorruptBatchError, LogOfflineError, StorageError
+from gomq_storage.errors import CorruptBatchError, LogOfflineError, StorageError, is_disk_full
 from gomq_storage.files import File
 from gomq_storage.offset_index import OffsetIndex, OffsetPosition
 from gomq_storage.record import decode_batch
@@ -45,7 +45,7 @@ class Segment(SegmentFiles):
         self, *, base_offset: int, log: File, offset_index: OffsetIndex, time_index: TimeIndex, size: int
     ) -> None:
         super().__init__(base_offset=base_offset, log=log, offset_index=offset_index, time_index=time_index, size=size)
-        self.is_checked = False
+        self.is_checked: bool = False
         """Whether the indexes of a sealed segment were compared with its batches since the log was opened."""
         self.damage: StorageError | None = None
         """What was found wrong with it then, if it cannot be mended."""
@@ -219,10 +219,14 @@ class Segment(SegmentFiles):
         self.offset_index.begin_rebuilding()
         self.time_index.begin_rebuilding()
         self._largest = TimestampOffset(NO_TIMESTAMP, self.base_offset)
-        self.size = 0
+        self.size: int = 0
         self._bytes_since_index_entry = 0
 
     def finish_rebuilding(self) -> None:
-        """Write the indexes."""
-        self.offset_index.finish_rebuilding()
-        self.time_index.finish_rebuilding()
+        """Write the indexes; if the disk is full, they stay in memory, and are written when they are next flushed."""
+        for index in (self.offset_index, self.time_index):
+            try:
+                index.finish_rebuilding()
+            except OSError as error:
+                if not is_disk_full(error):
+                    raise

@@ -32,10 +32,10 @@ class SegmentFiles:
     def __init__(
         self, *, base_offset: int, log: File, offset_index: OffsetIndex, time_index: TimeIndex, size: int
     ) -> None:
-        self.base_offset = base_offset
-        self.size = size
-        self.offset_index = offset_index
-        self.time_index = time_index
+        self.base_offset: int = base_offset
+        self.size: int = size
+        self.offset_index: OffsetIndex = offset_index
+        self.time_index: TimeIndex = time_index
         self._log = log
 
     @classmethod

@@ -40,9 +40,9 @@ class SegmentScan:
     def __init__(
         self, segment: Segment, *, start: int, expected: int, leader_epoch: int = NO_LEADER_EPOCH, may_have_gaps: bool
     ) -> None:
-        self.end = start
+        self.end: int = start
         """Position behind the last good batch."""
-        self.next_offset = expected
+        self.next_offset: int = expected
         """Offset behind it."""
         self.problem: CorruptBatchError | None = None
         """What ended the walk before the segment's end."""

@@ -12,7 +12,7 @@ from gomq_storage.config import LogConfig
 from gomq_storage.errors import DamagedLogError, OffsetOutOfRangeError, WouldWaitError
 from gomq_storage.files import Files
 from gomq_storage.log_values import LogPosition, LogSlice
-from gomq_storage.recovery import Recovered
+from gomq_storage.recovery import Recovered, RecoveryReport
 from gomq_storage.segment import Segment
 from gomq_storage.segment_scan import is_sound, rebuild_indexes
 from gomq_storage.time_index import TimestampOffset
@@ -35,10 +35,10 @@ class SegmentedLog:
         self.directory = directory
         self.files = files
         self.config = config
-        self.recovery = recovered.report
+        self.recovery: RecoveryReport = recovered.report
         """What opening the log had to repair."""
         self.is_closed = False
-        self.maintaining = threading.Lock()
+        self.maintaining: threading.Lock = threading.Lock()
         """Held while segments are replaced or taken out; taken before all others."""
         self._may_have_gaps = may_have_gaps
         self._segments = recovered.segments

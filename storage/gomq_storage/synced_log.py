@@ -11,11 +11,13 @@ from typing import Final
 
 from gomq_storage.checkpoint import CleanEnd
 from gomq_storage.config import LogConfig
+from gomq_storage.epochs import LeaderEpochs
 from gomq_storage.errors import LogOfflineError
 from gomq_storage.files import Files
 from gomq_storage.layout import TopicPartition
 from gomq_storage.log_notes import LogNotes
 from gomq_storage.log_values import LogPosition
+from gomq_storage.producers import Producers
 from gomq_storage.recovery import Recovered
 from gomq_storage.segmented_log import SegmentedLog, base_offset_of
 
@@ -37,8 +39,8 @@ class SyncedLog(SegmentedLog):
         checkpoint = notes.checkpoint
         super().__init__(directory, recovered, config, files, may_have_gaps=checkpoint.first_dirty is not None)
         self.notes = notes
-        self.producers = recovered.producers
-        self.epochs = recovered.epochs
+        self.producers: Producers = recovered.producers
+        self.epochs: LeaderEpochs = recovered.epochs
         self._failure: str | None = None
         self._synced_name: int | None = None  # base offset of the newest segment whose name is on the device
         point = min(checkpoint.recovery_point, self._end.segment_base_offset)

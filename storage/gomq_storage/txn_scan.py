@@ -27,9 +27,9 @@ class TransactionScan:
 
     def __init__(self, segment: Segment, open_at_start: dict[int, int]) -> None:
         self.segment = segment
-        self.entries = bytearray()
+        self.entries: bytearray = bytearray()
         """What the segment's index would hold."""
-        self.open = dict(open_at_start)
+        self.open: dict[int, int] = dict(open_at_start)
         """The transactions that are open where the scan has come to."""
         self._position = 0
 

@@ -6,6 +6,11 @@ Kafka: ``LogManager.cleanupLogs``. Letting go of a log's old end, at any point o
 front of it out of the log, see that what producers wrote in them is known without them, and rename their files to
 ``.deleted``.  4. Unlink these after ``file.delete.delay.ms``, for somebody may still be reading them.  What is not done
 of 3 and 4 the next opening does.
+
+Of several renames the power may undo any: without 2 the log would have a hole. But a full disk has no room for 2, and
+must get it back by 3. Then the segments go one by one, the oldest first, each for good before the next: a log starts
+with its first segment where nothing else is written down, and at no point is one missing behind it. That takes a sync
+for each. What lies before the start in the segment that stays may be back after a crash, until 2 has been done.
 """
 
 import threading
@@ -16,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gomq_storage.checkpoint import Checkpoints
-from gomq_storage.errors import StorageError
+from gomq_storage.errors import StorageError, is_disk_full
 from gomq_storage.layout import REMOVED_SUFFIX
 from gomq_storage.log import Log
 from gomq_storage.producer_recovery import remove_snapshots
@@ -38,9 +43,10 @@ class Removed:
 
 
 class Failed(NamedTuple):
-    """A log that something could not be done to, and why; the others were not kept from it."""
+    """Something that could not be done, and why; the logs that it does not concern were not kept from their turn."""
 
     directory: Path
+    """The log's folder, or that of the checkpoints."""
     error: OSError | StorageError
 
 
@@ -72,22 +78,14 @@ class Upkeep:
             now_ms: the time, to be compared with that of messages.
 
         Raises:
-            OSError: the logs' new starts could not be written down; nothing was removed.
+            OSError: the logs' new starts could not be written down, though there is room; nothing was removed.
         """
         results: list[Removed | Failed] = []
-        waiting: list[tuple[Log, int]] = []
-        for log in logs:
-            if log.is_closed or log.maintaining.locked():
-                continue  # it is being compacted, or deleted
+        waiting = [(log, log.notes.checkpoint.log_start) for log in logs if self._has_expired(log, now_ms, results)]
+        is_saved = self._save_log_starts(results)
+        for log, start in waiting:
             try:
-                if self._let_expire(log, now_ms):
-                    waiting.append((log, log.notes.checkpoint.log_start))
-            except (OSError, StorageError) as error:
-                results.append(Failed(log.directory, error))
-        self._checkpoints.save_log_starts()
-        for log, saved_start in waiting:
-            try:
-                if (removed := self._detach(log, saved_start)) is not None:
+                if (removed := self._detach(log, start, one_by_one=not is_saved)) is not None:
                     results.append(removed)
             except OSError as error:
                 results.append(Failed(log.directory, error))
@@ -127,8 +125,32 @@ class Upkeep:
         if gone:
             log.release(gone)
 
-    def _let_expire(self, log: Log, now_ms: int) -> bool:
+    def _has_expired(self, log: Log, now_ms: int, results: list[Removed | Failed]) -> bool:
         """Move a log's start to where its retention lets it; say whether segments may be removed."""
+        if log.is_closed or log.maintaining.locked():
+            return False  # it is being compacted, or deleted
+        try:
+            self._let_expire(log, now_ms)
+        except OSError as error:
+            results.append(Failed(log.directory, error))  # what lies in front of its start may go all the same
+        except StorageError as error:
+            results.append(Failed(log.directory, error))
+            return False
+        return len(log.segments) > 1 and log.segments[1].base_offset <= log.log_start
+
+    def _save_log_starts(self, results: list[Removed | Failed]) -> bool:
+        """Write down where logs start; say whether there was room for it."""
+        try:
+            self._checkpoints.save_log_starts()
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            results.append(Failed(self._checkpoints.directory, error))
+            return False
+        return True
+
+    def _let_expire(self, log: Log, now_ms: int) -> None:
+        """Move a log's start; where a new segment would have to be begun, and cannot be, up to the active one."""
         config = log.config
         log_end = log.log_end  # before the ages: what is appended meanwhile is young, and stays
         by_age = config.deletes and config.retention_ms is not None
@@ -139,18 +161,20 @@ class Upkeep:
         )
         if found.roll_active:
             log.flush()  # so that rolling, which keeps appends waiting, has little left to sync
-            log.roll()
+            try:
+                log.roll()
+            except OSError:
+                log.advance_start(ages[-1].base_offset)  # those in front need not stay for that
+                raise
         log.advance_start(found.new_log_start)
-        return len(log.segments) > 1 and log.segments[1].base_offset <= log.log_start
 
-    def _detach(self, log: Log, saved_start: int) -> Removed | None:
+    def _detach(self, log: Log, start: int, *, one_by_one: bool) -> Removed | None:
         if not log.maintaining.acquire(blocking=False):
             return None  # a compaction has begun; the next time will do
         try:
-            segments = log.detach_below(saved_start)
+            segments = log.detach_below(start)
             log.secure_producers()
-            for segment in segments:
-                segment.rename(REMOVED_SUFFIX)
+            _put_aside(log, segments, one_by_one=one_by_one)
             self.doom(log, segments)
             base_offsets = [segment.base_offset for segment in segments]
             remove_snapshots(log.files, log.directory, base_offsets)
@@ -159,6 +183,15 @@ class Upkeep:
             log.maintaining.release()
         size = sum(segment.size for segment in segments)
         return Removed(directory=log.directory, segments=len(segments), bytes=size, log_start=log.log_start)
+
+
+def _put_aside(log: Log, segments: Sequence[Segment], *, one_by_one: bool) -> None:
+    if one_by_one:
+        log.files.sync_directory(log.directory)  # or the segment behind them, just begun, may go with them
+    for segment in segments:
+        segment.rename(REMOVED_SUFFIX)
+        if one_by_one:
+            log.files.sync_directory(log.directory)
 
 
 def _age(segment: Segment, *, by_age: bool) -> SegmentAge:

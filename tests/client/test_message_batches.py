@@ -1,5 +1,7 @@
 """A batch: the same messages, one by one or field by field."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given, strategies as st
 
 import gomq
@@ -39,6 +41,16 @@ def test_messages_and_fields_say_the_same():
     assert [message.headers for message in batch.messages] == batch.headers
     assert list(batch) == batch.messages
     assert len(batch) == 4
+
+
+def test_a_timestamp_is_a_time_where_a_datetime_can_be_that():
+    message = batch_of(1).messages[0]
+    last = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+
+    assert message.time == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert message._replace(timestamp=253_402_300_799_999).time == last
+    for none in (-1, 253_402_300_800_000, 1_700_000_000_000_000, 2**63 - 1):
+        assert message._replace(timestamp=none).time is None
 
 
 def test_messages_are_made_once():

@@ -161,6 +161,22 @@ def test_a_buffer_of_ordinary_size_is_kept():
     assert sizes == {capacity(buffer)}
 
 
+def test_a_large_buffer_is_kept_for_as_long_as_large_frames_come_where_that_is_wanted():
+    buffer = FrameBuffer(max_bytes=MAX_BYTES, min_bytes=8, kept_bytes=8 << 20)
+    large = framed(b"x" * (6 << 20))
+    before: set[int] = set()
+    for _ in range(3):
+        for position in range(0, len(large), 64 << 10):
+            fill(buffer, large[position : position + (64 << 10)])
+        assert buffer.next_frame() is not None
+        before.add(id(buffer._buffer))
+    assert len(before) == 1
+    fill(buffer, framed(b"a small frame"))
+    assert bytes(buffer.next_frame() or b"") == b"a small frame"
+    buffer.space()
+    assert capacity(buffer) <= 64 << 10
+
+
 def test_part_of_a_frame_is_told_from_none():
     buffer = FrameBuffer(max_bytes=MAX_BYTES, min_bytes=0)
     seen = [buffer.has_part_of_frame]

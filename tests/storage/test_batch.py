@@ -31,9 +31,10 @@ LENGTH = slice(8, 12)
 int64 = st.integers(-(2**63), 2**63 - 1)
 int32 = st.integers(-(2**31), 2**31 - 1)
 int16 = st.integers(-(2**15), 2**15 - 1)
+base_offsets = st.integers(0, 2**63 - 2**31 - 2)
 headers = st.builds(
     BatchHeader,
-    base_offset=st.integers(0, 2**63 - 1), length=st.integers(MIN_LENGTH, 2**31 - 1), leader_epoch=int32,
+    base_offset=base_offsets, length=st.integers(MIN_LENGTH, 2**31 - 1), leader_epoch=int32,
     magic=st.just(2), crc=st.integers(0, 2**32 - 1), attributes=int16, last_offset_delta=st.integers(0, 2**31 - 1),
     base_timestamp=int64, max_timestamp=int64, producer_id=int64, producer_epoch=int16, base_sequence=int32,
     record_count=int32,
@@ -132,7 +133,18 @@ def test_an_error_says_where():
     assert "CRC" in raised.value.reason
 
 
-@given(st.integers(0, 2**63 - 1), st.integers(0, 2**31 - 1))
+@pytest.mark.parametrize(("base_offset", "is_sound"), [(2**63 - 3, True), (2**63 - 2, False), (2**63 - 1, False)])
+def test_a_batch_behind_which_there_is_no_offset_is_corrupt(base_offset: int, is_sound: bool):
+    header = read_header(BATCH)  # of two records
+    batch = stamp(header, base_offset=base_offset, leader_epoch=0) + BATCH[STAMP_SIZE:]
+    if is_sound:
+        assert read_header(batch).next_offset == 2**63 - 1
+    else:
+        with pytest.raises(CorruptBatchError, match=f"base offset {base_offset}"):
+            read_header(batch)
+
+
+@given(base_offsets, st.integers(0, 2**31 - 1))
 def test_a_stamped_batch_is_the_same_but_for_offset_and_epoch_and_its_crc_holds(base_offset: int, leader_epoch: int):
     header = read_header(BATCH)
     stamped = stamp(header, base_offset=base_offset, leader_epoch=leader_epoch) + BATCH[STAMP_SIZE:]

@@ -131,10 +131,25 @@ def test_offsets_that_compaction_left_are_kept():
 
 
 @pytest.mark.parametrize("delta", [-1, -64, -65, -8192, -8193])
-def test_a_negative_delta_is_read_as_one(delta: int):
-    (found,) = decoded(sealed(record(delta, delta, -1, -1, 0), count=1))
+def test_a_negative_timestamp_delta_is_read_as_one(delta: int):
+    (found,) = decoded(sealed(record(delta, 0, -1, -1, 0), count=1))
 
-    assert (found.timestamp, found.offset) == (100 + delta, delta)
+    assert found.timestamp == 100 + delta
+
+
+@pytest.mark.parametrize("deltas", [(-1, 1, 2), (0, 0, 2), (0, 10**15, 2), (0, 1, 11), (9, 0, 10)])
+def test_an_offset_that_no_record_of_the_batch_can_have_is_refused(deltas: tuple[int, ...]):
+    batch = sealed(b"".join(record(0, delta, -1, 1, b"v", 0) for delta in deltas), count=3, delta=10)
+
+    with pytest.raises(CorruptBatchError, match="offset delta"):
+        decoded(batch)
+
+
+def test_more_records_than_the_batch_has_offsets_are_refused():
+    batch = sealed(b"".join(record(0, delta, -1, 1, b"v", 0) for delta in range(3)), count=3, delta=1)
+
+    with pytest.raises(CorruptBatchError, match="3 records up to offset delta 1"):
+        decoded(batch)
 
 
 def test_what_lies_behind_a_batch_is_not_looked_at():

@@ -159,6 +159,16 @@ def test_a_run_ends_in_front_of_a_record_of_another_shape(odd: bytes, number: in
     assert taken(batch, 300) == taken(batch, 1)
 
 
+@pytest.mark.parametrize("number", [7, 8, 20, 39])
+@pytest.mark.parametrize("delta", [-1, 3, 2**30 + 1, 2**60])
+def test_a_run_with_an_offset_that_no_record_of_the_batch_can_have_is_refused(number: int, delta: int):
+    gaps = [100 + 2 * each for each in range(40)]
+    gaps[number] = delta
+    batch = sealed(b"".join(laid_out(each, 0, field(-1, 0), field(9, each)) for each in gaps), 40)
+
+    assert taken(batch, 300) == taken(batch, 1) == "refused"
+
+
 @pytest.mark.parametrize("number", [8, 20, 39])
 @pytest.mark.parametrize(
     "tail",

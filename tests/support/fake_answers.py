@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import anyio
 
@@ -116,6 +116,7 @@ class Answers:
         self.advertised: dict[int, int] | None = None
         """Ports that Metadata tells of; None for the real ones."""
         self.topics: dict[str, list[Partition]] = {}
+        self.topic_ids: dict[str, UUID] = {}
         self.creates_topics = True
         self.error_code = 0
         """Put into the next answer, wherever there is a place."""
@@ -127,6 +128,7 @@ class Answers:
 
     def make_topic(self, name: str, *, partitions: int = 1) -> list[Partition]:
         nodes = sorted(self.ports)
+        self.topic_ids[name] = uuid4()
         self.topics[name] = [Partition(leader=nodes[index % len(nodes)]) for index in range(partitions)]
         return self.topics[name]
 
@@ -182,7 +184,7 @@ class Answers:
         return {
             "error_code": code,
             "name": name,
-            "topic_id": None,
+            "topic_id": self.topic_ids.get(name),
             "is_internal": False,
             "partitions": partitions if not code else [],
             "topic_authorized_operations": -(2**31),

@@ -1,8 +1,8 @@
 """The brokers behind an address: who they are, who leads which partition, and the connections to them.
 
-Three connections to a broker at most: what may have to wait there, Produce and Fetch, is asked on one of its own, and
+Four connections to a broker at most: what may have to wait there, Produce and Fetch, is asked on one of its own, and
 so is what a group's coordinator holds, JoinGroup and SyncGroup; for a broker answers the requests of one connection in
-their order.
+their order. The fourth is for a Fetch that must not wait behind another.
 """
 
 from collections.abc import Callable, Iterable
@@ -42,6 +42,8 @@ class Purpose(Enum):
     """What is answered at once: metadata, offsets, administration; and a group's heartbeats and commits."""
     DATA = auto()
     """Produce and Fetch."""
+    AT_ONCE = auto()
+    """Fetch of what has just been sought or resumed, while another one waits at the broker."""
     JOINING = auto()
     """JoinGroup and SyncGroup, which the coordinator answers only once the other members have come: heartbeats and
     commits, asked with ``CONTROL``, are not held up behind them."""
@@ -173,9 +175,10 @@ class Cluster:
             if not topic.error_code and topic.has_leaders:
                 return topic
             may_pass = topic.error_code in _LEADERLESS_CODES or (is_new and topic.error_code == UNKNOWN_TOPIC)
-            if not may_pass or anyio.current_time() >= deadline:
+            left = deadline - anyio.current_time()
+            if not may_pass or left <= 0:
                 raise topic_error(topic)
-            await anyio.sleep(backoff.next())
+            await anyio.sleep(min(backoff.next(), left))
 
     async def ask(self, api: Api, values: dict[str, Any], *, node: int | None = None) -> Any:  # noqa: ANN401
         """Ask a node, or any broker, and return its answer."""
@@ -264,7 +267,7 @@ class Cluster:
             raise failure
         settings = self._settings
         most = settings.max_response_bytes
-        if purpose is not Purpose.DATA:
+        if purpose not in (Purpose.DATA, Purpose.AT_ONCE):
             most = min(most, settings.max_control_bytes)
         try:
             connection = await open_connection(address, settings, self._group, max_response_bytes=most)

@@ -17,7 +17,7 @@ Ask: TypeAlias = Callable[[int, list[int]], Awaitable[Mapping[int, Any]]]
 
 
 async def ask_leaders(
-    cluster: Cluster, topic: str, partitions: Iterable[int], ask: Ask, *, patience: float
+    cluster: Cluster, topic: str, partitions: Iterable[int], ask: Ask, *, patience: float, what: str = "{}"
 ) -> dict[int, Any]:
     """Ask the leader of each partition, and return what it says, which is no error.
 
@@ -27,23 +27,25 @@ async def ask_leaders(
         partitions: which of them.
         ask: asks one leader; its results have an ``error_code``.
         patience: seconds for which to ask again while leaders move; less for a topic that is gone.
+        what: what is not to be had, with {} where the partition stands.
 
     Raises:
-        GomqError: the last that went wrong with any of them.
+        GomqError: what went wrong with one of them and will not pass.
+        ExceptionGroup: that went wrong with several of them; it holds GomqErrors.
     """
     started = anyio.current_time()
     backoff = cluster.new_backoff()
     found: dict[int, Any] = {}
     missing = set(partitions)
     while True:
-        trouble = await _ask_each(cluster, topic, missing, ask, found)
+        trouble = await _ask_each(cluster, topic, missing, ask, found, what)
         missing -= found.keys()
-        if trouble is None:
+        if not trouble:
             return found
-        allowed = min(patience, _UNKNOWN_TOPIC_PATIENCE) if isinstance(trouble, UnknownTopicError) else patience
-        if not trouble.retriable or anyio.current_time() >= started + allowed:
-            raise trouble
-        await anyio.sleep(backoff.next())
+        waited = anyio.current_time() - started
+        left = {error: _patience(error, patience) - waited for error in trouble}
+        _raise([error for error in trouble if left[error] <= 0])
+        await anyio.sleep(min(backoff.next(), *left.values()))
         try:
             await cluster.refresh([topic])
         except GomqError as error:
@@ -51,37 +53,51 @@ async def ask_leaders(
                 raise
 
 
+def _patience(error: GomqError, patience: float) -> float:
+    if not error.retriable:
+        return 0
+    return min(patience, _UNKNOWN_TOPIC_PATIENCE) if isinstance(error, UnknownTopicError) else patience
+
+
+def _raise(errors: list[GomqError]) -> None:
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ExceptionGroup(f"{len(errors)} of several things failed", errors)
+
+
 async def _ask_each(
-    cluster: Cluster, topic: str, partitions: set[int], ask: Ask, found: dict[int, Any]
-) -> GomqError | None:
-    """Ask each leader about its partitions; return the last trouble met, if any."""
+    cluster: Cluster, topic: str, partitions: set[int], ask: Ask, found: dict[int, Any], what: str
+) -> list[GomqError]:
+    """Ask each leader about its partitions; return the trouble met, if any."""
     by_leader: dict[int, list[int]] = {}
-    trouble: GomqError | None = None
+    trouble: list[GomqError] = []
+    if partitions and cluster.topic(topic) is None:
+        return [UnknownTopicError(f"topic {topic!r} does not exist")]
     for partition in sorted(partitions):
         leader = cluster.leader(topic, partition)
-        if cluster.topic(topic) is None:
-            trouble = UnknownTopicError(f"topic {topic!r} does not exist")
-        elif leader is None:
-            trouble = LeaderNotAvailableError(f"{TopicPartition(topic, partition)} has no leader")
+        if leader is None:
+            trouble.append(LeaderNotAvailableError(f"{TopicPartition(topic, partition)} has no leader"))
         else:
             by_leader.setdefault(leader, []).append(partition)
     for leader, led in by_leader.items():
         try:
             results = await ask(leader, led)
         except GomqError as error:
-            trouble = error
+            trouble.append(error)
             continue
         for partition in led:
-            problem = _problem(TopicPartition(topic, partition), results.get(partition))
+            problem = _problem(what.replace("{}", str(TopicPartition(topic, partition))), results.get(partition))
             if problem is None:
                 found[partition] = results[partition]
-            trouble = problem or trouble
+            else:
+                trouble.append(problem)
     return trouble
 
 
-def _problem(partition: TopicPartition, result: Any) -> GomqError | None:  # noqa: ANN401 - one class a version
+def _problem(what: str, result: Any) -> GomqError | None:  # noqa: ANN401 - one class a version
     if result is None:
-        return ProtocolError(f"the answer does not mention {partition}")
+        return ProtocolError(f"{what}: the answer does not mention it")
     if result.error_code:
-        return error_for(int(result.error_code), f"{partition}: {result.error_code.name.replace('_', ' ')}")
+        return error_for(int(result.error_code), f"{what}: {result.error_code.name.replace('_', ' ')}")
     return None

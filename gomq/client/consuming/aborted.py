@@ -5,16 +5,18 @@ transaction in an answer is known. What was aborted is in the log all the same; 
 transactions, and from where on. Each lasts until the producer's next marker.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from gomq_storage.batch import BatchHeader, check_batch
 from gomq_storage.errors import CorruptBatchError
-from gomq_storage.record import decode_batch
+from gomq_storage.record import BatchRecords
 
 _CONTROL: Final = 0b10_0000
 _ABORT: Final = 0
 _MARKER_KEY_BYTES: Final = 4
+_MOST_MARKER_BYTES: Final = 1 << 10
+"""A marker has a key of four bytes and a value of six."""
 
 Located = tuple[int, BatchHeader]
 """A batch's position and header."""
@@ -31,13 +33,24 @@ def without_aborted(data: bytes, batches: Iterable[Located], aborted: Iterable[t
         aborted: producer id and first offset of each aborted transaction.
 
     Raises:
-        CorruptBatchError: a marker cannot be read.
+        CorruptBatchError: a marker cannot be read, and nothing is in front of it; if something is, that is all of it.
     """
+    found: list[Located] = []
+    try:
+        for each in _marked(data, batches, aborted):
+            found.append(each)  # noqa: PERF402 - those in front of a marker that cannot be read count
+    except CorruptBatchError:
+        if not found:
+            raise
+    return found
+
+
+def _marked(data: bytes, batches: Iterable[Located], aborted: Iterable[tuple[int, int]]) -> Iterator[Located]:
     waiting = sorted(aborted, key=lambda each: each[1], reverse=True)
     if not waiting:
-        return list(batches)
+        yield from batches
+        return
     ids: set[int] = set()
-    kept: list[Located] = []
     for position, header in batches:
         while waiting and waiting[-1][1] <= header.last_offset:
             ids.add(waiting.pop()[0])
@@ -46,15 +59,15 @@ def without_aborted(data: bytes, batches: Iterable[Located], aborted: Iterable[t
                 ids.discard(header.producer_id)
         elif header.is_transactional and header.producer_id in ids:
             header = header._replace(attributes=header.attributes | _CONTROL)  # noqa: PLW2901 - the same, marked
-        kept.append((position, header))
-    return kept
+        yield position, header
 
 
 def _is_abort(data: bytes, position: int, header: BatchHeader) -> bool:
     """Read a marker: its record's key is a version and a type, 0 for abort, 1 for commit."""
     check_batch(data, position)
-    records: Sequence[object] = decode_batch(memoryview(data)[position : position + header.size], header)
-    key = getattr(records[0], "key", None) if records else None
+    view = memoryview(data)[position : position + header.size]
+    keys = BatchRecords(view, header, max_bytes=_MOST_MARKER_BYTES).take(1).keys
+    key = keys[0] if keys else None
     if key is None or len(key) < _MARKER_KEY_BYTES:
         raise CorruptBatchError("a control record without a type", position=position)
     return int.from_bytes(key[2:4], "big", signed=True) == _ABORT

@@ -50,6 +50,11 @@ class FetchBuffer:
         return self._size
 
     @property
+    def has_room(self) -> bool:
+        """Whether more may be fetched."""
+        return self._size < self._max_bytes
+
+    @property
     def first(self) -> Chunk | None:
         """What comes next, or None while nothing is here."""
         return self._chunks[0] if self._chunks else None
@@ -82,7 +87,7 @@ class FetchBuffer:
 
     async def wait_for_room(self) -> None:
         """Wait until more may be fetched."""
-        while self._size >= self._max_bytes:
+        while not self.has_room:
             if self._room is None:
                 self._room = anyio.Event()
             await self._room.wait()

@@ -1,9 +1,11 @@
 """The consumer: ``async with Consumer(address, topics, replay=True) as consumer: async for message in consumer``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Final, Self, Unpack
 
+import anyio
 from anyio.abc import TaskGroup
 
 from gomq.client.cluster.cluster import Cluster
@@ -28,13 +30,17 @@ from gomq.client.message import Message
 from gomq.errors import ConfigurationError, GomqError, UnknownTopicError
 from gomq_storage.layout import TopicPartition
 
+_TURN_SECONDS: Final = 0.01
+"""For how long messages are handed out one by one before other tasks have their turn."""
+
 
 class Consumer(Reading):
     """Reads topics, all their partitions or some, message by message or in batches.
 
     Within a partition messages come in their order. Without a group the broker remembers nothing of a consumer. What
     is fetched is checked; a broker that is lost is looked for again. Several tasks may iterate; each message goes to
-    one of them. Partitions and matching topics that are new are read from their first message on.
+    one of them. For a group all of theirs then count as processed as soon as one of them asks for more: use
+    ``deliveries``, which know better. Partitions and matching topics that are new are read from their first message on.
 
     Args:
         address: HOST:PORT of a broker, or several, comma-separated, of one cluster.
@@ -99,6 +105,7 @@ class Consumer(Reading):
         self._policy = policy
         self._settings = settings
         self._reader = self._intake.reader
+        self._turn_ends = 0.0
         self._group_side: GroupSide | None = None
         if group is not None:
             choices = GroupChoices(
@@ -113,6 +120,13 @@ class Consumer(Reading):
         return self
 
     async def __anext__(self) -> Message:
+        if self._deliveries is not None:
+            self._check_without_deliveries()
+        if (
+            monotonic() >= self._turn_ends
+        ):  # whoever awaits nothing else still lets heartbeats and deadlines have theirs
+            await anyio.lowlevel.checkpoint()
+            self._turn_ends = monotonic() + _TURN_SECONDS
         reader = self._reader
         for message in reader.unread:
             return message
@@ -122,7 +136,7 @@ class Consumer(Reading):
                 return message
         raise StopAsyncIteration
 
-    def batches(self, *, until: Mapping[TopicPartition, int] | None = None) -> Batches:
+    def batches(self, *, until: Mapping[TopicPartition, int] | Mapping[int, int] | None = None) -> Batches:
         """Iterate over batches, which is the fastest way to consume.
 
         ``for message in batch.messages`` is quicker than to iterate over the consumer; ``for value in batch.values``,
@@ -130,10 +144,11 @@ class Consumer(Reading):
 
         Args:
             until: where to end, an offset for each partition, such as ``await consumer.end_offsets()``: messages from
-                there on are kept back for later iterations. None goes on for ever.
+                there on are kept back for later iterations. None goes on for ever. A partition's index is enough where
+                one topic is read.
         """
-        self._check_open()
-        return Batches(self._intake, until)
+        self._check_without_deliveries()
+        return Batches(self._intake, None if until is None else {self._named(each): end for each, end in until.items()})
 
     async def take(self, max_messages: int = 500, *, timeout: float | None = 1.0) -> list[Message]:  # noqa: ASYNC109
         """Return messages as soon as there are any, as many as there are then.
@@ -145,7 +160,7 @@ class Consumer(Reading):
         Returns:
             messages of whatever partitions, those of one in their order; none once the time is over, or at the end.
         """
-        self._check_open()
+        self._check_without_deliveries()
         if max_messages < 1:
             raise ConfigurationError(f"max_messages must be at least 1, not {max_messages}")
         return await self._intake.take(max_messages, timeout)
@@ -156,15 +171,15 @@ class Consumer(Reading):
         Called once, and then messages are asked for in no other way: what is committed is what was acknowledged.
 
         Args:
-            options: ``ack_timeout``, ``max_attempts``, ``backoff``, ``max_backoff``, ``dead_letter``, ``concurrency``
-                and ``order``, as ``DeliverySettings`` has them.
+            options: ``ack_timeout``, ``max_attempts``, ``backoff``, ``max_backoff``, ``dead_letter``, ``concurrency``,
+                ``order``, ``max_waiting``, ``max_waiting_bytes`` and ``max_ahead``, as ``DeliverySettings`` has them.
         """
         self._check_open()
         if self._deliveries is not None:
             raise ConfigurationError("a consumer has one deliveries(): keep it, and iterate over it again")
         assert self._group is not None  # it is open
         settings = DeliverySettings(**options)
-        source = message_source(self, self._reader, self._subscription)
+        source = message_source(self._intake, self._subscription)
         letters = dead_letters(settings, self._address, self._settings, self._group)
         self._deliveries = Deliveries(source, settings, letters)
         if self._group_side is not None:
@@ -185,17 +200,22 @@ class Consumer(Reading):
         deliveries = self.deliveries(**options)
         await handle_all(deliveries, handler, concurrency=options.get("concurrency", 1))
 
-    async def commit(self, offsets: Mapping[TopicPartition, int | OffsetAndMetadata] | None = None) -> None:
+    async def commit(
+        self,
+        offsets: Mapping[TopicPartition, int | OffsetAndMetadata] | Mapping[int, int | OffsetAndMetadata] | None = None,
+    ) -> None:
         """Have the group remember how far this consumer is.
 
         Args:
-            offsets: the next one to read of each partition; None for all that was handed out, that in hand included.
+            offsets: the next one to read of each partition, whose index is enough where one topic is read; None for
+                all that was handed out, that in hand included.
 
         Raises:
             RebalanceInProgressError: a partition is not this consumer's, or no more: another one may read it.
             BrokerError: named after another of Kafka's codes.
         """
-        await self._grouped.commit(offsets)
+        group = self._grouped
+        await group.commit(None if offsets is None else {self._named(each): offset for each, offset in offsets.items()})
 
     async def committed(self, *partitions: TopicPartition | int) -> dict[TopicPartition, CommittedOffset | None]:
         """Ask how far the group is in these partitions, by default in all that are read; None where it does not say."""
@@ -214,16 +234,21 @@ class Consumer(Reading):
         await discovery.open()
         self._intake.open(self._cluster, group, drops_unknown=self._subscription.pattern is not None)
 
-        def take_in_new() -> None:
-            group.start_soon(self._take_in_new)
-
+        changed: Callable[[], None] | None = None
         if self._group_side is None:
             self._intake.assign(await discovery.starts(discovery.partitions, self._start, now_ms=now_ms()))
         elif self._subscription.partitions:
             await self._group_side.resume(self._cluster, discovery, group)
         else:
-            take_in_new = await self._group_side.join(self._cluster, discovery, group)
-        group.start_soon(discovery.keep_looking, take_in_new)
+            changed = await self._group_side.join(self._cluster, discovery, group)
+
+        def look(has_changed: bool) -> None:  # noqa: FBT001 - a call that ``Discovery`` makes
+            if changed is None:  # what could not be taken in, or is gone for good by now, is no news
+                group.start_soon(self._take_in_new)
+            elif has_changed:
+                changed()
+
+        group.start_soon(discovery.keep_looking, look)
 
     def _connect(self, group: TaskGroup) -> Cluster:
         return Cluster(self._address, self._settings.connection, group, owner="consumer")
@@ -232,16 +257,17 @@ class Consumer(Reading):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         if self._group_side is not None:
-            await self._group_side.leave(is_done=error is None)
+            await self._group_side.leave(error)
         return await super().__aexit__(kind, error, traceback)
 
     async def _take_in_new(self) -> None:
         """Read partitions that were not there before, from their first message on: none of them is missed."""
         if self._discovery is None or self._intake.is_closed:
             return
-        new = set(self._discovery.partitions) - self._intake.assignment
+        wanted = set(self._discovery.partitions)
+        self._intake.give_up(self._intake.assignment - wanted)
         try:
-            starts = await self._discovery.starts(new, "earliest", now_ms=now_ms())
+            starts = await self._discovery.starts(wanted - self._intake.assignment, "earliest", now_ms=now_ms())
         except GomqError as error:
             if self._subscription.pattern is None or not isinstance(error, UnknownTopicError):
                 self._intake.fail(error)
@@ -252,6 +278,15 @@ class Consumer(Reading):
         self.stop()
         if self._cluster is not None:
             self._cluster.close()
+
+    def _check_without_deliveries(self) -> None:
+        """Refuse to hand out what deliveries should: it would count as acknowledged."""
+        self._check_open()
+        if self._deliveries is not None:
+            raise ConfigurationError(
+                "this consumer has deliveries, of which all its messages are: iterate over these, or use another "
+                "consumer for messages that are not acknowledged"
+            )
 
     @property
     def _grouped(self) -> GroupSide:

@@ -54,14 +54,13 @@ class Discovery:
                 raise problem
             await anyio.sleep(backoff.next())
 
-    async def keep_looking(self, on_news: Callable[[], None]) -> None:
-        """Look again every ``metadata_max_age`` seconds, and say when there is more, or less, of what is wanted."""
+    async def keep_looking(self, on_look: Callable[[bool], None]) -> None:
+        """Look again every ``metadata_max_age`` seconds, and say whether there is more, or less, of what is wanted."""
 
         def told(answer: ClusterMetadata) -> None:
             before = self.topics
             self._take_in(answer.topics)
-            if self.topics != before:
-                on_news()
+            on_look(self.topics != before)
 
         await self._cluster.keep_fresh(lambda: self._subscription.names, told)
 

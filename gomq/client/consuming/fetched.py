@@ -60,7 +60,10 @@ class Chunk:
             except CorruptBatchError as error:
                 if parts:
                     break  # these first
-                raise CorruptMessageError(f"{self.target} at offset {self.next_offset}: {error}") from error
+                behind = self.batches[self.taken][1].next_offset
+                raise CorruptMessageError(
+                    f"{self.target} at offset {self.next_offset}: {error}. Seek to {behind} to go on behind the batch"
+                ) from error
             if part.offsets:
                 parts.append(part)
                 room -= len(part.offsets)

@@ -1,7 +1,8 @@
 """Fetches ahead of the consumer: a task for each broker that leads a partition, one request of it on its way.
 
 A fetch asks for all the partitions that a broker leads and may wait there until something comes. Its answer is put
-into the buffer, and the next one is asked for while the consumer is still at work.
+into the buffer, and the next one is asked for while the consumer is still at work. What is sought, given or resumed
+while a fetch waits is not among what that asks for: it is fetched at once, beside it, by a request that does not wait.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,7 +13,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from gomq.client.cluster.cluster import Cluster, Purpose, topic_error
-from gomq.client.consuming.epochs import NO_EPOCH
 from gomq.client.consuming.progress import Progress, fetch_values
 from gomq.client.consuming.recovery import Recovery
 from gomq.client.consuming.settings import ConsumerSettings
@@ -29,8 +29,6 @@ from gomq_storage.layout import TopicPartition
 
 _UNKNOWN_TOPIC_PATIENCE: Final = 5.0
 """Seconds for which a topic that was there may be unknown, as it is to a broker that has just started."""
-_DOUBTED: Final = -2
-"""As the leader epoch of a partition: what was fetched has yet to be confirmed."""
 
 
 class Fetcher:
@@ -51,6 +49,10 @@ class Fetcher:
         self._tasks = tasks
         self._fetching: dict[TopicPartition, Progress] = {}
         self._running: set[int | None] = set()
+        self._waiting_at: set[int | None] = set()
+        """The nodes at which a request may wait."""
+        self._beside: set[int | None] = set()
+        """Those that are asked for more beside it."""
         self._changed = anyio.Event()
 
     def start(self, starts: Mapping[TopicPartition, int], *, is_further: bool = False) -> None:
@@ -71,6 +73,7 @@ class Fetcher:
             if before is not None and is_further:
                 before.epochs.cut(offset)
                 progress.epochs, progress.leader_epoch = before.epochs, before.leader_epoch
+                progress.topic_id = before.topic_id
             self._fetching[target] = progress
         self.wake()
 
@@ -80,12 +83,22 @@ class Fetcher:
             self._end(target)
         self.wake()
 
+    def is_gone(self, target: TopicPartition) -> bool:
+        """Say whether brokers have said for a while that a partition does not exist."""
+        progress = self._fetching.get(target)
+        if progress is None or progress.gone_since is None:
+            return False
+        return anyio.current_time() - progress.gone_since >= _UNKNOWN_TOPIC_PATIENCE
+
     def wake(self) -> None:
         """Look again at what is to be fetched."""
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._tell()
         if self._buffer.is_wanted:
             self._start_tasks()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
     def _end(self, target: TopicPartition) -> Progress | None:
         progress = self._fetching.pop(target, None)
@@ -98,19 +111,26 @@ class Fetcher:
         for leader in {self._cluster.leader(*target) for target in self._fetching} - self._running:
             self._running.add(leader)
             self._tasks.start_soon(self._run, leader)
+        for node in self._waiting_at - self._beside:
+            if self._due(node):
+                self._beside.add(node)
+                self._tasks.start_soon(self._run_beside, node)
 
     async def _run(self, node: int | None) -> None:
         """Fetch from a node for as long as it leads anything."""
         try:
             while self._buffer.is_wanted and (led := self._led_by(node)):
                 await self._buffer.wait_for_room()
-                now = anyio.current_time()
-                wanted = [each for each in led if self._is_wanted(each)]
-                due = [each for each in wanted if each.retry_at <= now]
-                if not due:
-                    await self._wait_for_change(min((each.retry_at for each in wanted), default=inf))
-                elif not await self._fetch(node, due):
+                started = anyio.current_time()
+                before = [(each, each.offset) for each in self._due(node)]
+                if not before:
+                    await self._wait_for_change(
+                        min((each.retry_at for each in led if self._may_ask(each)), default=inf)
+                    )
+                elif not await self._fetch_waiting(node, [each for each, _ in before]):
                     await self._look_for_leaders()
+                elif all(each.offset == offset and self._is_wanted(each) for each, offset in before):
+                    await self._pause_if_hurried(before[0][0], started)
         except GomqError as error:
             self._buffer.fail(error)
         finally:
@@ -118,8 +138,32 @@ class Fetcher:
         if self._buffer.is_wanted:
             self._start_tasks()
 
+    async def _run_beside(self, node: int | None) -> None:
+        """Fetch what a request that waits at a node does not ask for, for as long as it waits and there is any."""
+        in_vain: set[tuple[Progress, int]] = set()
+        try:
+            while node in self._waiting_at and self._buffer.is_wanted and self._buffer.has_room:
+                before = [(each, each.offset) for each in self._due(node) if (each, each.offset) not in in_vain]
+                if not before:
+                    break
+                await self._fetch(node, [each for each, _ in before], Purpose.AT_ONCE)
+                in_vain.update((each, offset) for each, offset in before if each.offset == offset)
+        except GomqError as error:
+            self._buffer.fail(error)
+        finally:
+            self._beside.discard(node)
+            self._tell()
+
     def _led_by(self, node: int | None) -> list[Progress]:
         return [each for each in self._fetching.values() if self._cluster.leader(*each.target) == node]
+
+    def _due(self, node: int | None) -> list[Progress]:
+        """What is to be asked for now."""
+        now = anyio.current_time()
+        return [each for each in self._led_by(node) if each.retry_at <= now and self._may_ask(each)]
+
+    def _may_ask(self, each: Progress) -> bool:
+        return self._is_wanted(each) and not each.is_asked_for
 
     def _is_wanted(self, each: Progress) -> bool:
         """Say whether something of a partition is to be fetched, or put into the buffer, from where it was."""
@@ -129,27 +173,42 @@ class Fetcher:
         with anyio.CancelScope(deadline=until):
             await self._changed.wait()
 
-    async def _fetch(self, node: int | None, due: list[Progress]) -> bool:
-        """Fetch once; return whether all went well."""
-        started = anyio.current_time()
+    async def _fetch_waiting(self, node: int | None, due: list[Progress]) -> bool:
+        """Fetch once, with a request that may wait; return whether all went well."""
+        self._waiting_at.add(node)
         try:
-            response = await self._ask(node, due)
+            return await self._fetch(node, due, Purpose.DATA)
+        finally:
+            self._waiting_at.discard(node)
+
+    async def _fetch(self, node: int | None, due: list[Progress], purpose: Purpose) -> bool:
+        """Fetch once; return whether all went well."""
+        for each in due:
+            each.is_asked_for = True
+        try:
+            troubles = await self._troubles(node, due, purpose)
         except GomqError as error:
+            troubles = [(each, error) for each in due]
+        finally:
             for each in due:
-                self._note_trouble(each, error)
-            return False
-        if response is None:
-            return True
-        before = [each.offset for each in due]
-        troubles = self._take_all(due, response)
-        astray = [each for each, trouble in troubles if isinstance(trouble, OffsetOutOfRangeError)]
+                each.is_asked_for = False
         for each, trouble in troubles:
-            if each not in astray:
-                self._note_trouble(each, trouble)
-        is_well = len(astray) == len(troubles) and await self._settle(astray)
-        if is_well and before == [each.offset for each in due]:
-            await self._pause_if_hurried(due, started)
-        return is_well
+            self._note_trouble(each, trouble)
+        return not troubles
+
+    async def _troubles(
+        self, node: int | None, due: list[Progress], purpose: Purpose
+    ) -> list[tuple[Progress, GomqError]]:
+        """Fetch once; return what is wrong with which partition."""
+        if node is None:
+            return [(each, LeaderNotAvailableError(f"{each.target} has no leader")) for each in due]
+        await self._recovery.follow_leader(node, due)
+        due = [each for each in due if self._is_wanted(each)]
+        if not due:
+            return []
+        troubles = self._take_all(due, await self._ask(node, due, purpose))
+        astray = [each for each, trouble in troubles if isinstance(trouble, OffsetOutOfRangeError)]
+        return [pair for pair in troubles if pair[0] not in astray] + await self._recovery.settle(astray)
 
     def _take_all(self, due: Iterable[Progress], response: Any) -> list[tuple[Progress, GomqError]]:  # noqa: ANN401
         """Put what came into the buffer, once of each partition; return what is wrong with which."""
@@ -163,63 +222,21 @@ class Fetcher:
                     troubles.append((each, trouble))
         return troubles
 
-    async def _ask(self, node: int | None, due: list[Progress]) -> Any:  # noqa: ANN401 - one class a version
-        """Fetch; None where nothing is left to be fetched."""
-        if node is None:
-            raise LeaderNotAvailableError(f"{due[0].target} has no leader")
-        await self._follow_leader(node, due)
-        due[:] = [each for each in due if self._is_wanted(each)]
-        if not due:
-            return None
-        connection = await self._cluster.connect(node, Purpose.DATA)
-        timeout = self._settings.connection.request_timeout + self._settings.max_wait
-        values = fetch_values(due, self._settings, isolation=self._recovery.isolation_level)
+    async def _ask(self, node: int, due: list[Progress], purpose: Purpose) -> Any:  # noqa: ANN401 - one class a version
+        connection = await self._cluster.connect(node, purpose)
+        max_wait = self._settings.max_wait if purpose is Purpose.DATA else 0.0
+        timeout = self._settings.connection.request_timeout + max_wait
+        isolation = self._recovery.isolation_level
+        values = fetch_values(due, self._settings, isolation=isolation, max_wait=max_wait)
         response = await connection.ask(Api.FETCH, values, timeout=timeout)
         if code := getattr(response, "error_code", 0):
             raise error_for(int(code), f"{connection.address} refuses to be fetched from")
         return response
 
-    async def _follow_leader(self, node: int, due: list[Progress]) -> None:
-        """Have a leader that is new confirm what was fetched from the one before it, before more is."""
-        doubtful: dict[TopicPartition, Progress] = {}
-        for each in due:
-            known = self._cluster.leader_epoch(*each.target)
-            epoch = NO_EPOCH if known is None else known
-            if each.leader_epoch not in (epoch, NO_EPOCH) and each.epochs.last != NO_EPOCH:
-                doubtful[each.target] = each
-            each.leader_epoch = epoch
-        if not doubtful:
-            return
-        try:
-            await self._recovery.validate(node, doubtful)
-        except GomqError:
-            for each in doubtful.values():
-                each.leader_epoch = _DOUBTED
-            raise
-
-    async def _settle(self, astray: list[Progress]) -> bool:
-        """Find where there are messages of partitions whose offset is not there; return whether all are settled."""
-        if not astray:
-            return True
-        try:
-            ranges = await self._recovery.find_ranges(each.target for each in astray)
-        except GomqError as error:
-            for each in astray:
-                self._note_trouble(each, error)
-            return False
-        is_well = True
-        for each in astray:
-            if not each.is_over:
-                trouble = self._recovery.settle_out_of_range(each, *ranges[each.target])
-                if trouble is not None:
-                    self._note_trouble(each, trouble)
-                    is_well = False
-        return is_well
-
-    async def _pause_if_hurried(self, due: list[Progress], started: float) -> None:
+    async def _pause_if_hurried(self, each: Progress, started: float) -> None:
         """Do not ask without end a broker that answers at once though it has nothing."""
         if anyio.current_time() - started < self._settings.max_wait / 2:
-            await anyio.sleep(due[0].backoff.next())
+            await anyio.sleep(each.backoff.next())
 
     async def _look_for_leaders(self) -> None:
         topics = dict.fromkeys(target.topic for target in self._fetching)
@@ -240,7 +257,7 @@ class Fetcher:
         if partition.error_code:
             why = partition.error_code.name.replace("_", " ")
             return error_for(int(partition.error_code), f"{each.target} at offset {each.offset}: {why}")
-        each.failing_since = None
+        each.failing_since = each.gone_since = None
         diverging = getattr(partition, "diverging_epoch", None)
         if diverging is not None and diverging.epoch >= 0 and diverging.end_offset >= 0:
             self._recovery.settle_divergence(each, int(diverging.epoch), int(diverging.end_offset))
@@ -273,7 +290,8 @@ class Fetcher:
         if each.failing_since is None:
             each.failing_since = now
         patience = _UNKNOWN_TOPIC_PATIENCE if is_unknown else self._settings.retry_timeout
-        if now - each.failing_since < patience:
-            each.retry_at = now + each.backoff.next()
-        elif not (is_unknown and self._recovery.owner.is_given_up(each.target)):
+        each.retry_at = now + each.backoff.next()
+        if is_unknown and self._recovery.owner.drops_unknown:
+            each.gone_since, each.failing_since = each.gone_since or now, None
+        elif now - each.failing_since >= patience:
             self._buffer.fail(error, each.target)

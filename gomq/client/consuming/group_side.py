@@ -12,6 +12,7 @@ from gomq.client.consuming.intake import Intake
 from gomq.client.consuming.settings import READ_COMMITTED, ConsumerSettings, ReadPolicy
 from gomq.client.consuming.start import Start
 from gomq.client.delivering.deliveries import Deliveries
+from gomq.client.groups.farewell import seconds_to_leave
 from gomq.client.groups.membership import Membership
 from gomq.client.groups.offsets import CommittedOffset, OffsetAndMetadata, to_commit
 from gomq.client.groups.settings import GroupSettings
@@ -88,6 +89,7 @@ class GroupSide:
             tasks,
             require_stable=self._require_stable,
             patience=self._patience,
+            on_failure=self._intake.fail,
             connect_anew=self._connect,
         )
         committed = await offsets.committed(discovery.partitions)
@@ -115,9 +117,9 @@ class GroupSide:
         """Read what the group has committed."""
         return {} if self._offsets is None else await self._offsets.committed(partitions)
 
-    async def leave(self, *, is_done: bool) -> None:
-        """Leave, in a few seconds at most; ``is_done``: what is in hand counts as processed."""
-        if is_done:
+    async def leave(self, error: BaseException | None) -> None:
+        """Leave, in a few seconds at most; unless there is an error, what is in hand counts as processed."""
+        if error is None:
             self._intake.reader.let_go()
         if self._offsets is not None:
-            await self._offsets.leave()
+            await self._offsets.leave(within=seconds_to_leave(error))

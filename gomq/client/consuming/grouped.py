@@ -34,7 +34,7 @@ class GroupReading:
 
     Args:
         intake: what reads.
-        discovery: what there is of the subscription.
+        discovery: what there is of the subscription, as of now and later.
         start: where to begin with a partition for which nothing is committed.
         listeners: whom to tell.
         tasks: where those are told who hear of what is lost.
@@ -54,6 +54,7 @@ class GroupReading:
         self._intake = intake
         self._discovery = discovery
         self._start = start
+        self._first_counts = dict(discovery.topics)
         self._listeners = listeners
         self._tasks = tasks
         self._drain_timeout = drain_timeout
@@ -68,10 +69,16 @@ class GroupReading:
         return self._discovery.topics
 
     async def assigned(self, added: Mapping[TopicPartition, int | None]) -> None:
-        """Begin; nothing is handed out before whoever wants to know has been told, who may seek elsewhere."""
+        """Begin; nothing is handed out before whoever wants to know has been told, who may seek elsewhere.
+
+        What was not there when this consumer came is read from its first message on: Kafka's consumers begin where it
+        ends by the time they notice it, and miss what was published before (KAFKA-12478).
+        """
         self._awaited = set(added)
-        unknown = [partition for partition, offset in added.items() if offset is None]
-        starts = await self._discovery.starts(unknown, self._start, now_ms=time.time_ns() // 1_000_000)
+        unknown = {partition for partition, offset in added.items() if offset is None}
+        new = {each for each in unknown if each.partition >= self._first_counts.get(each.topic, 0)}
+        starts = await self._discovery.starts(unknown - new, self._start, now_ms=time.time_ns() // 1_000_000)
+        starts |= await self._discovery.starts(new, "earliest", now_ms=0)
         starts |= {partition: offset for partition, offset in added.items() if offset is not None}
         here = frozenset(self._awaited)
         self._intake.assign({partition: starts[partition] for partition in here})
@@ -92,6 +99,7 @@ class GroupReading:
         self._intake.revoke(partitions & self._intake.assignment)
         if self.deliveries is not None:
             self.deliveries.forget(partitions)
+            self.deliveries.hold(self._intake.paused)
 
     def lost(self, partitions: frozenset[TopicPartition]) -> None:
         """Forget these at once; whoever waits for what is in hand of them need not."""

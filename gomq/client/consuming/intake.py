@@ -37,7 +37,9 @@ class Intake:
         self._paused: set[TopicPartition] = set()
         self._beyond: frozenset[TopicPartition] = frozenset()
         """Those that an iteration with an end has read to that end."""
-        self._drops_unknown = False
+        self.drops_unknown = False
+        """Whether a topic may be deleted, and made anew, and is read from its first message on then; if not, that ends
+        the iteration."""
         self.reader = Reader(self._buffer)
 
     @property
@@ -61,11 +63,11 @@ class Intake:
         Args:
             cluster: the brokers, which must know the topics.
             tasks: where fetching runs.
-            drops_unknown: whether a topic that is deleted is read no longer; if not, it ends the iteration.
+            drops_unknown: whether topics may come and go, as they may of a pattern.
         """
         recovery = Recovery(cluster, self._settings, self._policy, self._buffer, self)
         self._fetcher = Fetcher(cluster, self._settings, recovery, tasks)
-        self._drops_unknown = drops_unknown
+        self.drops_unknown = drops_unknown
 
     def assign(self, starts: Mapping[TopicPartition, int]) -> None:
         """Read more partitions, from these offsets on; those that are read already begin anew."""
@@ -166,11 +168,9 @@ class Intake:
         self._fetching.start({partition: position}, is_further=True)
         self._hold((self._paused | self._beyond).intersection([partition]))
 
-    def is_given_up(self, partition: TopicPartition) -> bool:
-        """Stop reading a partition that does not exist any more, where that is wanted; say whether it is."""
-        if self._drops_unknown:
-            self.revoke([partition])
-        return self._drops_unknown
+    def give_up(self, partitions: Collection[TopicPartition]) -> None:
+        """Stop reading those of which brokers have said for a while that they do not exist any more."""
+        self.revoke([each for each in partitions if self._fetching.is_gone(each)])
 
     def fail(self, error: GomqError, partition: TopicPartition | None = None) -> None:
         """Have the iteration end with an error, behind what was fetched before it; a seek takes a partition's back."""

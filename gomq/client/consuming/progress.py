@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final
+from uuid import UUID
 
 from gomq.client.cluster.backoff import Backoff
 from gomq.client.consuming.aborted import without_aborted
@@ -31,10 +32,16 @@ class Progress:
     epochs: EpochTrail = field(default_factory=EpochTrail)
     leader_epoch: int = NO_EPOCH
     """In which the offset was last known to follow what was fetched."""
+    topic_id: UUID | None = None
+    """The topic's, where brokers say it: one that is deleted and made anew has another."""
     retry_at: float = -inf
     failing_since: float | None = None
+    gone_since: float | None = None
+    """Since when brokers say that it does not exist, where it may be missing."""
     is_over: bool = False
     """Whether another has taken its place, or none: then what comes for it counts for nothing."""
+    is_asked_for: bool = False
+    """Whether a request for it is on its way."""
 
     def take(self, data: bytes, aborted: Iterable[tuple[int, int]], settings: ConsumerSettings) -> Chunk | None:
         """Make a chunk of what came, and go on behind it; None where that is no whole batch that is new.
@@ -92,8 +99,17 @@ class Progress:
         self.max_bytes = min(2 * self.max_bytes, limit)
 
 
-def fetch_values(due: Iterable[Progress], settings: ConsumerSettings, *, isolation: int) -> dict[str, Any]:
-    """Make the values of a Fetch request, no part of a session."""
+def fetch_values(
+    due: Iterable[Progress], settings: ConsumerSettings, *, isolation: int, max_wait: float
+) -> dict[str, Any]:
+    """Make the values of a Fetch request, no part of a session.
+
+    Args:
+        due: what to fetch.
+        settings: limits.
+        isolation: 1 wants nothing behind the first open transaction.
+        max_wait: seconds for which the broker may hold the request while it has nothing.
+    """
     due = list(due)
     topics: dict[str, list[dict[str, Any]]] = {}
     for each in due:
@@ -108,7 +124,7 @@ def fetch_values(due: Iterable[Progress], settings: ConsumerSettings, *, isolati
     return {
         "cluster_id": None,
         "replica_id": -1,
-        "max_wait": round(settings.max_wait * 1000),
+        "max_wait": round(max_wait * 1000),
         "min_bytes": 1,
         "max_bytes": _max_bytes(due, settings),
         "isolation_level": isolation,

@@ -74,11 +74,13 @@ class Reading(Scope):
         """Hand out nothing of these partitions until they are resumed."""
         self._check_open()
         self._intake.pause([self._assigned(each) for each in partitions])
+        self._hold_deliveries()
 
     def resume(self, *partitions: TopicPartition | int) -> None:
         """Go on with partitions that are paused; without arguments, with all of them."""
         self._check_open()
         self._intake.resume([self._assigned(each) for each in partitions] or list(self._intake.paused))
+        self._hold_deliveries()
 
     async def beginning_offsets(self) -> dict[TopicPartition, int]:
         """Ask for the offset of the first message kept in each partition."""
@@ -111,6 +113,10 @@ class Reading(Scope):
         asked = {self._assigned(each): _timestamp(time) for each, time in wanted.items()}
         found = await self._opened.look_up(asked)
         return {each: None if offset == NO_OFFSET else offset for each, offset in found.items()}
+
+    def _hold_deliveries(self) -> None:
+        if self._deliveries is not None:
+            self._deliveries.hold(self._intake.paused)
 
     def _check_open(self) -> None:
         if self._cluster is None:

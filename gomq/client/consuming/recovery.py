@@ -25,10 +25,16 @@ from gomq_storage.layout import TopicPartition
 
 _CONSUMER: Final = -1
 """As a replica id."""
+_DOUBTED: Final = -2
+"""As the leader epoch of a partition: what was fetched has yet to be confirmed."""
 
 
 class Owner(Protocol):
     """Who reads the partitions: the intake."""
+
+    @property
+    def drops_unknown(self) -> bool:
+        """Whether topics may come and go."""
 
     def position(self, partition: TopicPartition) -> int:
         """Return the offset that is handed out next."""
@@ -38,9 +44,6 @@ class Owner(Protocol):
 
     def refetch(self, partition: TopicPartition) -> None:
         """Drop what was not handed out, and fetch it again."""
-
-    def is_given_up(self, partition: TopicPartition) -> bool:
-        """Stop reading a partition that does not exist any more, or say that this is an error."""
 
 
 class Recovery:
@@ -67,6 +70,17 @@ class Recovery:
     def isolation_level(self) -> int:
         """As requests have it."""
         return self._policy.isolation_level
+
+    async def settle(self, astray: list[Progress]) -> list[tuple[Progress, GomqError]]:
+        """Find where there are messages of partitions whose offset is not there; return what to try again for."""
+        if not astray:
+            return []
+        try:
+            ranges = await self.find_ranges(each.target for each in astray)
+        except GomqError as error:
+            return [(each, error) for each in astray]
+        settled = [(each, self.settle_out_of_range(each, *ranges[each.target])) for each in astray if not each.is_over]
+        return [(each, trouble) for each, trouble in settled if trouble is not None]
 
     async def find_ranges(self, targets: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """Ask for the first offset of each partition and for its end.
@@ -116,11 +130,48 @@ class Recovery:
         if offset is None:
             each.epochs.clear()
             return
+        self._go_back(each, offset)
+
+    async def follow_leader(self, node: int, due: Iterable[Progress]) -> None:
+        """Have a leader that is new confirm what was fetched from the one before it, before more is.
+
+        Raises:
+            GomqError: the leader does not say.
+        """
+        doubtful: dict[TopicPartition, Progress] = {}
+        for each in due:
+            if self._is_made_anew(each):
+                self._go_back(each, 0)
+                continue
+            known = self._cluster.leader_epoch(*each.target)
+            epoch = NO_EPOCH if known is None else known
+            if each.leader_epoch not in (epoch, NO_EPOCH) and each.epochs.last != NO_EPOCH:
+                doubtful[each.target] = each
+            each.leader_epoch = epoch
+        if not doubtful:
+            return
+        try:
+            await self.validate(node, doubtful)
+        except GomqError:
+            for each in doubtful.values():
+                each.leader_epoch = _DOUBTED
+            raise
+
+    def _is_made_anew(self, each: Progress) -> bool:
+        """Note the topic's id; say whether it was another one before."""
+        topic = self._cluster.topic(each.target.topic)
+        before = each.topic_id
+        if topic is not None and topic.topic_id is not None:
+            each.topic_id = topic.topic_id
+        return before not in (None, each.topic_id)
+
+    def _go_back(self, each: Progress, offset: int) -> None:
+        """Go on at an offset from which on the log is not what was fetched, or have the iteration raise."""
         position = self.owner.position(each.target)
         each.epochs.cut(offset)
         if position <= offset:
             self.owner.refetch(each.target)
-        elif self._policy.out_of_range == "raise":
+        elif self._policy.out_of_range == "raise" and not (offset == 0 and self.owner.drops_unknown):
             self.owner.refetch(each.target)
             self.buffer.fail(LogTruncatedError(*each.target, position=position, offset=offset), each.target)
         else:

@@ -108,7 +108,7 @@ async def test_each_purpose_has_a_connection_of_its_own(fake: FakeCluster):
         fake.next(Api.JOIN_GROUP, stays_silent)
         connections = {await cluster.connect(1, purpose) for purpose in Purpose}
         assert connections == {await cluster.connect(1, purpose) for purpose in Purpose}
-        assert len(connections) == len(Purpose) == 3
+        assert len(connections) == len(Purpose) == 4
 
 
 async def test_both_sides_versions_are_told_where_none_is_common(fake: FakeCluster):

@@ -6,6 +6,7 @@ from hypothesis import given, strategies as st
 from gomq.client.consuming.aborted import without_aborted
 from gomq.client.consuming.fetched import Chunk
 from gomq_storage.batch import read_header, stamp, walk
+from gomq_storage.compression import Codec
 from gomq_storage.errors import CorruptBatchError
 from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord, encode_batch
@@ -65,12 +66,20 @@ def test_what_is_in_no_transaction_counts_whoever_published_it():
 
 
 def test_a_marker_without_a_type_is_corrupt():
-    batch = bytearray(log_of(part_of(1, b"a"), encode_batch([NewRecord(b"x", key=b"y")], now_ms=0)))
-    ((_, first), (position, _)) = walk(bytes(batch))
-    broken = [(0, first), (position, read_header(batch, position)._replace(producer_id=1, attributes=0b11_0000))]
+    batch = encode_batch([NewRecord(b"x", key=b"y")], now_ms=0)
+    broken = [(0, read_header(batch)._replace(producer_id=1, attributes=0b11_0000))]
 
     with pytest.raises(CorruptBatchError, match="without a type"):
-        without_aborted(bytes(batch), broken, [(1, 0)])
+        without_aborted(batch, broken, [(1, 0)])
+
+
+def test_a_marker_that_claims_to_be_huge_is_corrupt_before_memory_is_taken():
+    record = NewRecord(bytes(10_000_000), key=bytes(4))
+    batch = encode_batch([record], now_ms=0, codec=Codec.ZSTD)
+    broken = [(0, read_header(batch)._replace(producer_id=1, attributes=0b11_0000 | Codec.ZSTD))]
+
+    with pytest.raises(CorruptBatchError, match="more than 1024 bytes"):
+        without_aborted(batch, broken, [(1, 0)])
 
 
 steps = st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["publish", "commit", "abort"])), min_size=1, max_size=20)

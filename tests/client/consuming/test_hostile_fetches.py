@@ -10,6 +10,8 @@ import gomq
 from gomq.errors import CorruptMessageError, LogTruncatedError, ProtocolError
 from gomq.protocol.api import Api
 from gomq_storage.batch import read_header, stamp
+from gomq_storage.record import build_batch
+from gomq_storage.varint import encode
 from tests.client.consuming.test_fetching import batch_of, fill, numbers, quick, take
 from tests.client.consuming.test_truncation import elect, old_versions
 from tests.support.fake_broker import Exchange, FakeCluster, Fault
@@ -73,6 +75,35 @@ async def test_each_message_comes_once_all_the_same(fake: FakeCluster, twist: Tw
             partition.append(batch_of(*numbers(2, first=first + 2)))
             assert await take(consumer, 4) == numbers(4, first=first)
         assert await consumer.take(timeout=0.05) == []
+
+
+async def test_an_offset_behind_which_there_is_none_is_an_error(fake: FakeCluster):
+    def last_of_all(values: dict[str, Any], _: Exchange) -> None:
+        raw = batch_of(b"last of all")
+        batch = stamp(read_header(raw), base_offset=2**63 - 1, leader_epoch=0) + raw[16:]
+        values["responses"][0]["partitions"][0]["records"] = batch
+
+    fake.answers.make_topic("orders")
+    fake.always(Api.FETCH, twisted(last_of_all))
+    async with gomq.Consumer(fake.address, "orders", replay=True, settings=quick()) as consumer:
+        with anyio.fail_after(5), pytest.raises(CorruptMessageError, match="base offset 9223372036854775807"):
+            await anext(consumer)
+
+
+async def test_a_record_that_lies_about_its_offset_does_not_move_the_position(fake: FakeCluster):
+    (partition,) = fake.answers.make_topic("orders")
+    fill(partition, 2)
+    record = b"\x0e\0\0%s\1\2x\0"
+    records = record % encode(0) + b"\x12" + (record % encode(5000))[1:] + record % encode(2)
+    partition.append(build_batch(records, record_count=3, base_timestamp=0, max_timestamp=0))
+    async with gomq.Consumer(fake.address, "orders", replay=True, settings=quick()) as consumer:
+        assert await take(consumer, 2) == numbers(2)
+        with (
+            anyio.fail_after(5),
+            pytest.raises(CorruptMessageError, match=r"orders-0 at offset 2: .* offset delta 5000"),
+        ):
+            await anext(consumer)
+        assert consumer.position(0) == 2
 
 
 async def test_answers_without_the_partition_are_asked_for_again_without_hurry(fake: FakeCluster):
@@ -142,8 +173,11 @@ async def test_epochs_of_other_partitions_only_are_no_answer(fake: FakeCluster):
             await anext(consumer)
 
 
-async def test_a_marker_of_an_aborted_transaction_that_cannot_be_read_is_an_error(fake: FakeCluster):
+async def test_a_marker_of_an_aborted_transaction_that_cannot_be_read_is_an_error_behind_what_comes_before_it(
+    fake: FakeCluster,
+):
     (partition,) = fake.answers.make_topic("orders")
+    fill(partition, 3)
     raw = bytearray(batch_of(b"no marker"))
     raw[22] |= 0b11_0000  # transactional, control; its CRC does not hold any more
     raw[43:51] = (5).to_bytes(8, "big")
@@ -152,5 +186,6 @@ async def test_a_marker_of_an_aborted_transaction_that_cannot_be_read_is_an_erro
     async with gomq.Consumer(
         fake.address, "orders", replay=True, isolation="read_committed", settings=quick()
     ) as consumer:
-        with anyio.fail_after(5), pytest.raises(CorruptMessageError, match="orders-0 at offset 0"):
+        assert await take(consumer, 3) == numbers(3)
+        with anyio.fail_after(5), pytest.raises(CorruptMessageError, match="orders-0 at offset 3"):
             await anext(consumer)

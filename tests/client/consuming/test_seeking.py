@@ -100,6 +100,25 @@ async def test_a_consumer_that_waits_goes_on_where_another_task_seeks_to(fake: F
         await until(lambda: found == [b"1"])
 
 
+async def test_what_is_sought_or_resumed_while_a_fetch_waits_comes_at_once(fake: FakeCluster):
+    first, second = fake.answers.make_topic("orders", partitions=2)
+    fill(first, 10)
+    async with gomq.Consumer(fake.address, "orders", settings=quick(max_wait=60.0, fetch_bytes=150)) as consumer:
+        consumer.pause(1)
+        await until(lambda: fake.asked(Api.FETCH))
+        for start in (5, 0, 7):
+            await consumer.seek(0, start)
+            assert await take(consumer, 10 - start) == numbers(10 - start, first=start)
+        asked = len(fake.asked(Api.FETCH))
+        second.batches += first.batches
+        second.end = 10
+        await consumer.seek(1, 8)
+        consumer.resume(1)
+        assert await take(consumer, 2) == numbers(2, first=8)
+        await anyio.wait_all_tasks_blocked()
+        assert len(fake.asked(Api.FETCH)) <= asked + 4
+
+
 async def test_seek_is_for_what_is_read(fake: FakeCluster):
     fake.answers.make_topic("orders")
     consumer = gomq.Consumer(fake.address, "orders", settings=quick())

@@ -1,6 +1,7 @@
 """Several topics, patterns and single partitions, those that come while a consumer reads, and those that go."""
 
 import re
+from typing import Literal
 
 import anyio
 import pytest
@@ -8,11 +9,12 @@ import pytest
 import gomq
 from gomq.client.cluster.settings import ConnectionSettings
 from gomq.client.consuming.settings import ConsumerSettings
+from gomq.errors import LogTruncatedError
 from gomq.protocol.api import Api
 from gomq_storage.layout import TopicPartition
 from tests.client.consuming.test_fetching import QUICK, fill, numbers, quick, take
 from tests.support.fake_answers import Partition
-from tests.support.fake_broker import FakeCluster
+from tests.support.fake_broker import FakeCluster, fails_with
 from tests.support.waiting import until
 
 OFTEN = ConsumerSettings(
@@ -89,6 +91,60 @@ async def test_a_topic_of_a_pattern_that_is_deleted_is_read_no_longer(
         (again,) = fake.answers.make_topic("orders.gone")
         fill(again, 2, first=7)
         assert await take(consumer, 2) == numbers(2, first=7)
+
+
+@pytest.mark.parametrize("is_same", [False, True], ids=["made anew", "not known for a while"])
+async def test_a_topic_of_a_pattern_that_is_there_again_goes_on(
+    fake: FakeCluster, monkeypatch: pytest.MonkeyPatch, is_same: bool
+):
+    monkeypatch.setattr("gomq.client.consuming.fetcher._UNKNOWN_TOPIC_PATIENCE", 0.01)
+    (gone,) = fake.answers.make_topic("orders.gone")
+    fill(gone, 2)
+    settings = quick(retry_timeout=0.1)
+    async with gomq.Consumer(fake.address, re.compile(r"orders.*"), replay=True, settings=settings) as consumer:
+        assert await take(consumer, 2) == numbers(2)
+        partitions = fake.answers.topics.pop("orders.gone")
+        asked = len(fake.asked(Api.METADATA))
+        await until(lambda: len(fake.asked(Api.METADATA)) > asked + 10)
+        if is_same:
+            fake.answers.topics["orders.gone"] = partitions
+        else:
+            (gone,) = fake.answers.make_topic("orders.gone")
+        fill(gone, 3, first=2)
+        assert await take(consumer, 3) == numbers(3, first=2)
+        assert consumer.position(TopicPartition("orders.gone", 0)) == (5 if is_same else 3)
+
+
+async def delete_and_make_anew(fake: FakeCluster) -> None:
+    """Have a fetch that waits fail, as brokers do whose topic goes; the new topic is longer than the old one."""
+    fake.next(Api.FETCH, fails_with(3))
+    (again,) = fake.answers.make_topic("orders")
+    fill(again, 4, first=100)
+
+
+async def test_messages_of_a_topic_made_anew_are_not_passed_over_in_silence(fake: FakeCluster):
+    (partition,) = fake.answers.make_topic("orders")
+    fill(partition, 2)
+    async with gomq.Consumer(fake.address, "orders", replay=True, settings=quick()) as consumer:
+        assert await take(consumer, 2) == numbers(2)
+        await delete_and_make_anew(fake)
+        with anyio.fail_after(5), pytest.raises(LogTruncatedError, match="cut off at offset 0"):
+            await anext(consumer)
+        await consumer.seek(0, 0)
+        assert await take(consumer, 4) == numbers(4, first=100)
+
+
+@pytest.mark.parametrize("topics", ["orders", re.compile("order.*")], ids=["by name", "by pattern"])
+async def test_a_topic_made_anew_is_read_from_its_first_message_where_that_is_the_policy(
+    fake: FakeCluster, topics: str | re.Pattern[str]
+):
+    (partition,) = fake.answers.make_topic("orders")
+    fill(partition, 2)
+    policy: Literal["earliest", "raise"] = "earliest" if isinstance(topics, str) else "raise"
+    async with gomq.Consumer(fake.address, topics, replay=True, out_of_range=policy, settings=quick()) as consumer:
+        assert await take(consumer, 2) == numbers(2)
+        await delete_and_make_anew(fake)
+        assert await take(consumer, 4) == numbers(4, first=100)
 
 
 async def test_partitions_can_be_chosen_one_by_one(fake: FakeCluster):
