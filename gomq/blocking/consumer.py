@@ -7,17 +7,17 @@ to the first of them.
 
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
-from datetime import datetime
+from contextlib import nullcontext, suppress
 from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Final, Self, TypeAlias, TypeVar, Unpack
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from gomq.blocking.batches import Batches
-from gomq.blocking.handed import HandedOver
-from gomq.blocking.portal import Blocking, blocking
+from gomq.blocking.deliveries import Deliveries, Delivery
+from gomq.blocking.portal import blocking
+from gomq.blocking.reading import Reading
 from gomq.client.cluster.security import Security
 from gomq.client.consuming.batches import Batches as AsyncBatches
 from gomq.client.consuming.consumer import Consumer as AsyncConsumer
@@ -25,21 +25,25 @@ from gomq.client.consuming.grouped import OnChange
 from gomq.client.consuming.settings import ConsumerSettings, Isolation, OutOfRange
 from gomq.client.consuming.start import Start
 from gomq.client.consuming.subscription import Topics
-from gomq.client.delivering.delivery import Delivery
+from gomq.client.delivering.deliveries import Deliveries as AsyncDeliveries
+from gomq.client.delivering.delivery import Delivery as AsyncDelivery
 from gomq.client.delivering.settings import DeliveryOptions
 from gomq.client.groups.offsets import OffsetAndMetadata
 from gomq.client.groups.settings import GroupSettings
 from gomq.client.message import Batch, Message
-from gomq.errors import UnknownTopicError
+from gomq.errors import GomqError
 from gomq_storage.layout import TopicPartition
 
 _T = TypeVar("_T")
+Listener: TypeAlias = Callable[[frozenset[TopicPartition]], object]
+"""Hears of partitions that were given or taken away."""
 
 
-class Consumer(Blocking[AsyncConsumer]):
+class Consumer(Reading):
     """Reads topics, all their partitions or some, message by message or in batches; ``gomq.Consumer`` says how.
 
-    Several threads may iterate; each message goes to one of them.
+    Several threads may iterate; each message goes to one of them. What a thread works on counts as processed when
+    another asks for more: where that must not be, they iterate over ``deliveries``.
 
     Args:
         address: HOST:PORT of a broker, or several, comma-separated, of one cluster.
@@ -51,7 +55,8 @@ class Consumer(Blocking[AsyncConsumer]):
         isolation: "read_committed" leaves out what was published in transactions that were aborted.
         out_of_range: where to go on when the wanted offset is not there.
         auto_commit: whether a group remembers what was processed, without being told.
-        on_assigned: hears of partitions that the group gives; called in the thread of the event loop, as the others.
+        on_assigned: hears of partitions that the group gives; called in a thread, as the others, where it may use the
+            consumer, such as to seek.
         on_revoked: hears of partitions that the group is about to take away.
         on_lost: hears of partitions that the group has given to others already.
         request_timeout: seconds for one answer; the connection is given up then.
@@ -73,9 +78,9 @@ class Consumer(Blocking[AsyncConsumer]):
         isolation: Isolation = "read_uncommitted",
         out_of_range: OutOfRange = "raise",
         auto_commit: bool = True,
-        on_assigned: OnChange | None = None,
-        on_revoked: OnChange | None = None,
-        on_lost: OnChange | None = None,
+        on_assigned: Listener | None = None,
+        on_revoked: Listener | None = None,
+        on_lost: Listener | None = None,
         request_timeout: float = 30.0,
         retry_timeout: float = 120.0,
         client_id: str = "gomq",
@@ -93,9 +98,9 @@ class Consumer(Blocking[AsyncConsumer]):
                 isolation=isolation,
                 out_of_range=out_of_range,
                 auto_commit=auto_commit,
-                on_assigned=on_assigned,
-                on_revoked=on_revoked,
-                on_lost=on_lost,
+                on_assigned=_told_in_a_thread(on_assigned),
+                on_revoked=_told_in_a_thread(on_revoked),
+                on_lost=_told_in_a_thread(on_lost),
                 request_timeout=request_timeout,
                 retry_timeout=retry_timeout,
                 client_id=client_id,
@@ -103,34 +108,24 @@ class Consumer(Blocking[AsyncConsumer]):
                 settings=settings,
             )
         )
-        self._handed = HandedOver()
         self._filling = threading.Lock()
         self._is_stopped = False
+        self._delivers = False
+        """Whether messages are handed out as deliveries."""
         self._waiting = 0
         """How many threads ask the asynchronous consumer for more; all that they had is processed then."""
-
-    @property
-    def assignment(self) -> frozenset[TopicPartition]:
-        """The partitions that are read."""
-        return self._call_now(lambda: self._client.assignment)
-
-    @property
-    def partitions(self) -> list[TopicPartition]:
-        """The partitions that are read, by topic and index."""
-        return sorted(self.assignment)
-
-    @property
-    def paused(self) -> frozenset[TopicPartition]:
-        """The partitions of which nothing is handed out at present."""
-        return self._call_now(lambda: self._client.paused)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         try:
-            if error is None and self._portal is not None:
-                self._handed.drop()
-                self._call(self._go_back)
+            if self._portal is not None and not self._is_forked:
+                if error is None:
+                    self._handed.drop()
+                else:
+                    self._handed.take_back()
+                with nullcontext() if error is None else suppress(GomqError, RuntimeError):  # the user's error counts
+                    self._call(self._go_back)
         except BaseException as failure:
             super().__exit__(type(failure), failure, failure.__traceback__)
             raise
@@ -169,6 +164,27 @@ class Consumer(Blocking[AsyncConsumer]):
         self._handed.drop()
         return self._call(self._ask, lambda: self._client.take(max_messages, timeout=timeout), [])
 
+    def deliveries(self, **options: Unpack[DeliveryOptions]) -> Deliveries:
+        """Iterate over deliveries: messages that come again until they are acknowledged, ``with delivery: ...``.
+
+        Called once, and then messages are asked for in no other way; ``docs/delivery.md`` has all.
+
+        Args:
+            options: those of ``gomq.Consumer.deliveries``.
+        """
+        self._handed.drop()
+        self._delivers = True
+
+        async def begin() -> AsyncDeliveries:
+            await self._go_back()
+            deliveries = self._client.deliveries(**options)
+            if self._is_stopped:
+                self._client.stop()
+            return deliveries
+
+        is_alone = options.get("concurrency", 1) == 1 and options.get("ack_timeout") is None
+        return Deliveries(self._call(begin), self._call, wants_blocks=is_alone)
+
     def run(self, handler: Callable[[Delivery], object], **options: Unpack[DeliveryOptions]) -> None:
         """Have each message handled, ``concurrency`` at a time, until ``stop`` is called and those at work are done.
 
@@ -180,67 +196,30 @@ class Consumer(Blocking[AsyncConsumer]):
         Raises:
             MessageNotHandledError: a message was given up, and no dead letter topic took it.
         """
+        self._handed.drop()
+        self._delivers = True
+        threads = CapacityLimiter(max(options.get("concurrency", 1), 1))
 
-        async def handle(delivery: Delivery) -> None:
-            await to_thread.run_sync(handler, delivery)
+        async def handle(delivery: AsyncDelivery) -> None:
+            await to_thread.run_sync(handler, Delivery(delivery, self._call), limiter=threads)
 
         self._call(self._ask, lambda: self._client.run(handle, **options), None)
 
-    def position(self, partition: TopicPartition | int) -> int:
-        """Return the offset that is handed out next, or a lower one where that does not exist any more."""
-        return self._call_now(self._position, partition)
-
-    def seek(self, partition: TopicPartition | int, to: Start) -> None:
-        """Go on elsewhere in a partition; what was fetched before is not handed out."""
-
-        async def seek() -> None:
-            await self._client.seek(partition, to)
-            self._handed.forget(self._named(partition))
-
-        self._call(seek)
-
-    def pause(self, *partitions: TopicPartition | int) -> None:
-        """Hand out nothing of these partitions until they are resumed."""
-
-        def pause() -> None:
-            self._client.pause(*partitions)
-            self._handed.drop({self._named(each) for each in partitions})
-
-        self._call_now(pause)
-
-    def resume(self, *partitions: TopicPartition | int) -> None:
-        """Go on with partitions that are paused; without arguments, with all of them."""
-        self._call_now(self._client.resume, *partitions)
-
-    beginning_offsets = blocking(AsyncConsumer.beginning_offsets)
-    end_offsets = blocking(AsyncConsumer.end_offsets)
-    committed = blocking(AsyncConsumer.committed)
-
-    def lag(self) -> dict[TopicPartition, int]:
-        """Ask how many offsets lie between the position in each partition and its end."""
-
-        async def lag() -> dict[TopicPartition, int]:
-            ends = await self._client.end_offsets()
-            return {each: max(0, ends[each] - self._position(each)) for each in self._client.partitions if each in ends}
-
-        return self._call(lag)
-
-    def offsets_for_times(
-        self, times: datetime | Mapping[TopicPartition, datetime]
-    ) -> dict[TopicPartition, int | None]:
-        """Ask for the first message at or after a time, one for all partitions, or one for each of some."""
-        return self._call(self._client.offsets_for_times, times)
+    committed: Final = blocking(AsyncConsumer.committed)
 
     def commit(self, offsets: Mapping[TopicPartition, int | OffsetAndMetadata] | None = None) -> None:
         """Have the group remember how far this consumer is.
 
         Args:
-            offsets: the next one to read of each partition; None for all that was handed out, that in hand included.
+            offsets: the next one to read of each partition; None for all that was handed out, that in hand included,
+                or for what was acknowledged where there are deliveries.
         """
 
         async def commit() -> None:
-            handed_out = {each: self._position(each) for each in self._client.assignment}
-            await self._client.commit(handed_out if offsets is None else offsets)
+            if offsets is not None or self._delivers:
+                await self._client.commit(offsets)
+            else:
+                await self._client.commit({each: self._position(each) for each in self._client.assignment})
 
         self._call(commit)
 
@@ -251,7 +230,7 @@ class Consumer(Blocking[AsyncConsumer]):
     def _stop(self) -> None:
         self._is_stopped = True
         self._handed.drop()
-        if self._waiting:
+        if self._waiting or self._delivers:
             self._client.stop()
 
     async def _fill(self, most: int) -> bool:
@@ -267,6 +246,7 @@ class Consumer(Blocking[AsyncConsumer]):
     async def _ask(self, ask: Callable[[], Awaitable[_T]], at_the_end: _T) -> _T:
         """Ask for more: all that was handed out is processed."""
         await self._go_back()
+        self._handed.let_go()
         if self._is_stopped:
             return at_the_end
         self._waiting += 1
@@ -275,19 +255,12 @@ class Consumer(Blocking[AsyncConsumer]):
         finally:
             self._waiting -= 1
 
-    async def _go_back(self) -> None:
-        """Have what was dropped here handed out once more."""
-        for partition, offset in self._handed.returns().items():
-            with suppress(UnknownTopicError):  # it is somebody else's now
-                await self._client.seek(partition, offset)
-            self._handed.returned(partition)
 
-    def _position(self, partition: TopicPartition | int) -> int:
-        position = self._client.position(partition)
-        return self._handed.positions().get(self._named(partition), position)
+def _told_in_a_thread(listener: Listener | None) -> OnChange | None:
+    if listener is None:
+        return None
 
-    def _named(self, partition: TopicPartition | int) -> TopicPartition:
-        """Take a partition that is read, as the asynchronous consumer has found."""
-        if not isinstance(partition, int):
-            return TopicPartition(*partition)
-        return next(each for each in self._client.assignment if each.partition == partition)
+    async def tell(partitions: frozenset[TopicPartition]) -> None:
+        await to_thread.run_sync(listener, partitions)
+
+    return tell

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import compress
 from time import monotonic
 from typing import Final
 
@@ -54,21 +55,40 @@ class HandedOver:
         with self._lock:
             self._messages, self._next, self._came_at = messages, 0, self._clock()
 
+    def let_go(self) -> None:
+        """Note that all that was handed out is processed."""
+        with self._lock:
+            self._messages, self._next = self._messages[self._next :], 0
+
     def drop(self, partitions: Collection[TopicPartition] | None = None) -> None:
         """Drop what is not handed out yet of some partitions, or of all, and note where to go back to."""
         with self._lock:
-            kept: list[Message] = []
+            kept = list(self._messages[: self._next])
             for message in self._messages[self._next :]:
                 target = TopicPartition(message.topic, message.partition)
                 if partitions is None or target in partitions:
                     self._returns.setdefault(target, message.offset)
                 else:
                     kept.append(message)
-            self._messages, self._next = kept, 0
+            self._messages = kept
+
+    def take_back(self) -> None:
+        """Drop everything, the message in hand too, and note where to go back to; what was before it is processed."""
+        with self._lock:
+            in_hand = max(self._next - 1, 0)
+            done = {TopicPartition(each.topic, each.partition): each.offset + 1 for each in self._messages[:in_hand]}
+            left: dict[TopicPartition, int] = {}
+            for message in self._messages[in_hand:]:
+                left.setdefault(TopicPartition(message.topic, message.partition), message.offset)
+            self._returns = done | self._returns | left
+            self._messages, self._next = (), 0
 
     def forget(self, partition: TopicPartition) -> None:
-        """Drop what is not handed out yet of a partition that goes on elsewhere."""
-        self.drop({partition})
+        """Know nothing more of a partition that goes on elsewhere, neither what waits nor what is in hand."""
+        with self._lock:
+            here = [TopicPartition(each.topic, each.partition) != partition for each in self._messages]
+            self._next = sum(here[: self._next])
+            self._messages = list(compress(self._messages, here))
         self.returned(partition)
 
     def returns(self) -> dict[TopicPartition, int]:

@@ -3,14 +3,17 @@
 Whoever waits here waits for a task there. Where the waiting is interrupted, as Ctrl-C does, the task is cancelled.
 """
 
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial, wraps
+from threading import Thread
 from types import TracebackType
 from typing import Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+import anyio
+from anyio.from_thread import BlockingPortal
 
 from gomq.errors import ClosedError, GomqError
 from gomq.net.scope import Scope
@@ -30,6 +33,53 @@ class BlockingClosedError(ClosedError):
         )
 
 
+class ForkedError(ClosedError):
+    """A blocking producer, consumer or admin was used in a child process, which has a copy of it and no event loop."""
+
+    def __init__(self, what: str) -> None:
+        GomqError.__init__(
+            self, f"the {what} belongs to the process that this one was forked from: open one in each process"
+        )
+
+
+class LoopThread:
+    """A thread with an event loop, for the time of a ``with`` block.
+
+    anyio's ``start_blocking_portal`` is the same as a generator: a forked child that ends within the block collects it,
+    and would wait for a thread that only the parent has.
+    """
+
+    def __init__(self) -> None:
+        self._started: Future[BlockingPortal] = Future()
+        self._thread = Thread(target=self._run, name="gomq.blocking", daemon=True)
+
+    def __enter__(self) -> BlockingPortal:
+        self._thread.start()
+        return self._started.result()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        portal = self._started.result()
+        try:
+            with suppress(RuntimeError):  # it has ended already
+                portal.call(portal.stop, error is not None)
+        finally:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            anyio.run(self._serve)
+        except BaseException as error:  # noqa: BLE001 - whoever waits for a task has its error
+            if not self._started.done():
+                self._started.set_exception(error)
+
+    async def _serve(self) -> None:
+        async with BlockingPortal() as portal:
+            self._started.set_result(portal)
+            await portal.sleep_until_stopped()
+
+
 class Blocking(Generic[ClientT_co]):
     """An asynchronous client, and the thread that it lives in for the time of a ``with`` block.
 
@@ -40,23 +90,27 @@ class Blocking(Generic[ClientT_co]):
     def __init__(self, client: ClientT_co) -> None:
         self._client = client
         self._portal: BlockingPortal | None = None
+        self._process = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            portal = stack.enter_context(start_blocking_portal())
+            portal = stack.enter_context(LoopThread())
+            stack.callback(self._forget_portal)
+            self._portal, self._process = portal, os.getpid()
             stack.enter_context(portal.wrap_async_context_manager(self._client))
-            self._portal = portal
             self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        try:
-            return self._stack.__exit__(kind, error, traceback)
-        finally:
-            self._portal = None
+        if self._is_forked:
+            return None  # all there is to end is the parent's
+        return self._stack.__exit__(kind, error, traceback)
+
+    def _forget_portal(self) -> None:
+        self._portal = None
 
     def _call(self, ask: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Have a coroutine run there, and wait for it."""
@@ -70,7 +124,13 @@ class Blocking(Generic[ClientT_co]):
     def _opened(self) -> BlockingPortal:
         if self._portal is None:
             raise BlockingClosedError(type(self).__name__.lower())
+        if self._is_forked:
+            raise ForkedError(type(self).__name__.lower())
         return self._portal
+
+    @property
+    def _is_forked(self) -> bool:
+        return self._portal is not None and self._process != os.getpid()
 
 
 def wait_for(future: Future[_T]) -> _T:

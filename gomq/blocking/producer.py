@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Final
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -70,9 +71,9 @@ class Producer(Blocking[AsyncProducer]):
             )
         )
 
-    publish = blocking(AsyncProducer.publish)
-    create_topic = blocking(AsyncProducer.create_topic)
-    flush = blocking(AsyncProducer.flush)
+    publish: Final = blocking(AsyncProducer.publish)
+    create_topic: Final = blocking(AsyncProducer.create_topic)
+    flush: Final = blocking(AsyncProducer.flush)
 
     def publish_nowait(
         self,

@@ -1,11 +1,20 @@
 """What the client's tests share."""
 
 from collections.abc import AsyncIterator
+from inspect import iscoroutinefunction
 from typing import Any
 
 import pytest
 
+from tests.support.crashes import failing_with_its_fakes
 from tests.support.fake_broker import FakeCluster, fake_cluster
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Have a fake that crashes fail the test that uses it."""
+    if iscoroutinefunction(pyfuncitem.obj) and not hasattr(pyfuncitem.obj, "hypothesis"):
+        pyfuncitem.obj = failing_with_its_fakes(pyfuncitem.obj)
 
 
 @pytest.fixture(

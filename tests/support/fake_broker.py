@@ -16,6 +16,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from gomq.protocol.api import SERVED, Api, Versions
 from gomq.protocol.requests import RequestHead, decode_request, read_head
 from gomq.protocol.responses import encode_response
+from tests.support.crashes import crashed
 from tests.support.fake_answers import Answers
 
 SECONDS = 10
@@ -176,12 +177,15 @@ class FakeCluster:
         self._scopes[node].cancel()
 
     async def _serve(self, node: int, stream: ByteStream) -> None:
-        with suppress(HangUpError, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.EndOfStream):
-            async with stream:
-                frames = BufferedByteReceiveStream(stream)
-                while True:
-                    size = int.from_bytes(await frames.receive_exactly(4), "big")
-                    await self._answer(node, await frames.receive_exactly(size), stream)
+        try:
+            with suppress(HangUpError, anyio.IncompleteRead, anyio.BrokenResourceError, anyio.EndOfStream):
+                async with stream:
+                    frames = BufferedByteReceiveStream(stream)
+                    while True:
+                        size = int.from_bytes(await frames.receive_exactly(4), "big")
+                        await self._answer(node, await frames.receive_exactly(size), stream)
+        except Exception as error:  # noqa: BLE001 - a fault of the fake's own, or of a test's script
+            crashed(error)
 
     async def _answer(self, node: int, frame: bytes, stream: ByteStream) -> None:
         head = read_head(memoryview(frame))

@@ -11,6 +11,7 @@ import anyio
 from anyio.abc import Listener, SocketAttribute, SocketStream, TaskGroup
 
 from gomq.net.address import parse_address
+from tests.support.crashes import crashed
 from tests.support.mangling import Ending, Fault, Mangler, Pause
 
 _BROKEN: Final = (OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
@@ -46,9 +47,12 @@ class FaultProxy:
     async def _serve(self, client: SocketStream) -> None:
         self.connections += 1
         script = self.scripts.popleft() if self.scripts else Script()
-        with suppress(*_BROKEN):
-            async with client, await anyio.connect_tcp(*parse_address(self.target)) as broker:
-                await _Link(client, broker, script, self._random).run()
+        try:
+            with suppress(*_BROKEN):
+                async with client, await anyio.connect_tcp(*parse_address(self.target)) as broker:
+                    await _Link(client, broker, script, self._random).run()
+        except Exception as error:  # noqa: BLE001 - a fault of the proxy's own
+            crashed(error)
 
 
 class _Link:

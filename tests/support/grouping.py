@@ -52,8 +52,15 @@ class Reading:
     """A consumer that reads in a task of its own until it is told not to."""
 
     def __init__(
-        self, address: str, topics: Any = TOPIC, *, group: GroupSettings | None = None, **options: Any
+        self,
+        address: str,
+        topics: Any = TOPIC,
+        *,
+        group: GroupSettings | None = None,
+        way: str = "messages",
+        **options: Any,
     ) -> None:
+        self._way = way
         self.messages: list[tuple[TopicPartition, int]] = []
         self.events: list[tuple[str, frozenset[TopicPartition]]] = []
         self.failure: gomq.GomqError | None = None
@@ -79,12 +86,28 @@ class Reading:
             with self.scope:
                 async with self.consumer:
                     task_status.started()
-                    async for message in self.consumer:
-                        self.messages.append((TopicPartition(message.topic, message.partition), message.offset))
+                    await self._read()
         except gomq.GomqError as error:
             self.failure = error
         finally:
             self.has_ended.set()
+
+    async def _read(self) -> None:
+        consumer = self.consumer
+        if self._way == "batches":
+            async for batch in consumer.batches():
+                self._note(*batch.messages)
+        elif self._way == "take":
+            while messages := await consumer.take(7, timeout=None):
+                self._note(*messages)
+        else:
+            async for message in consumer:
+                self._note(message)
+                if self._way == "commit":
+                    await consumer.commit()
+
+    def _note(self, *messages: gomq.Message) -> None:
+        self.messages += [(TopicPartition(each.topic, each.partition), each.offset) for each in messages]
 
     async def stop(self) -> None:
         """Let the iteration end, and the block be left in order."""
@@ -95,3 +118,11 @@ class Reading:
 def partitions(topic: str = TOPIC, count: int = PARTITIONS) -> frozenset[TopicPartition]:
     """All partitions of a topic."""
     return frozenset(TopicPartition(topic, index) for index in range(count))
+
+
+async def committed(address: str, group: str = "group") -> dict[int, int]:
+    """What a group has committed, by partition."""
+    chosen = [TopicPartition(TOPIC, index) for index in range(PARTITIONS)]
+    async with gomq.Consumer(address, partitions=chosen, group=group, auto_commit=False) as consumer:
+        found = await consumer.committed()
+    return {each.partition: offset.offset for each, offset in found.items() if offset is not None}

@@ -1,7 +1,8 @@
 """A consumer of a group as a process of its own, which says in a file what it has handled; to be killed.
 
-``python -m tests.support.handler_process ADDRESS FILE BACKEND SEED``: each message is handled for a while, some fail at
-first, and each whose value is a multiple of 10 always does, and ends in ``orders.dead``.
+``python -m tests.support.handler_process ADDRESS FILE BACKEND SEED WAY``: each message is handled for a while. The way
+is how they are asked for. With ``run`` some fail at first, and each whose value is a multiple of 10 always does, and
+ends in ``orders.dead``; ``messages``, ``batches``, ``take`` and ``commit`` (after each message) need no words.
 """
 
 import os
@@ -43,10 +44,13 @@ class HandlerProcess:
 
 
 @contextmanager
-def handler_process(address: str, file: Path, *, backend: str, seed: int) -> Iterator[HandlerProcess]:
+def handler_process(
+    address: str, file: Path, *, backend: str, seed: int, way: str = "run"
+) -> Iterator[HandlerProcess]:
     """Run one until it is killed, at the latest at the end of the block; it must not end by itself."""
     file.touch()
-    command = [sys.executable, "-m", "tests.support.handler_process", address, str(file), backend, str(seed)]
+    arguments = [address, str(file), backend, str(seed), way]
+    command = [sys.executable, "-m", "tests.support.handler_process", *arguments]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     handler = HandlerProcess(process, file)
     try:
@@ -64,23 +68,50 @@ def handled(file: Path) -> set[tuple[int, int]]:
     return {(int(partition), int(offset)) for partition, offset in map(bytes.split, lines)}
 
 
-async def consume(address: str, path: str, seed: int) -> None:
-    random = Random(seed)
-    file = os.open(path, os.O_WRONLY | os.O_APPEND)
+class Worker:
+    """Handles messages."""
+
+    def __init__(self, path: str, seed: int) -> None:
+        self._random = Random(seed)
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+
+    async def handle(self, message: gomq.Message) -> None:
+        await anyio.sleep(self._random.random() / 500)
+        os.write(self._file, b"%d %d\n" % (message.partition, message.offset))
+
+    async def handle_at_last(self, delivery: Delivery) -> None:
+        if int(delivery.message.value or b"") % 10 == 0 or (delivery.attempt == 1 and self._random.random() < 0.1):
+            raise LookupError("no")
+        await self.handle(delivery.message)
+
+    async def consume(self, consumer: gomq.Consumer, way: str) -> None:
+        """Handle everything that comes, in the way that is wanted."""
+        if way == "run":
+            attempts = {"max_attempts": 3, "backoff": 0.001, "ack_timeout": 5}
+            await consumer.run(self.handle_at_last, concurrency=4, order="key", dead_letter="orders.dead", **attempts)
+        elif way == "batches":
+            async for batch in consumer.batches():
+                for message in batch.messages:
+                    await self.handle(message)
+        elif way == "take":
+            while True:
+                for message in await consumer.take(20):
+                    await self.handle(message)
+        async for message in consumer:
+            await self.handle(message)
+            if way == "commit":
+                await consumer.commit()
+
+
+async def work(address: str, path: str, seed: int, way: str) -> None:
     # a static member has its partitions back at once, where another would wait until its former self is missed
     group = GroupSettings(GROUP, instance_id="worker", commit_interval=0.02)
-
-    async def handle(delivery: Delivery) -> None:
-        await anyio.sleep(random.random() / 500)
-        if int(delivery.message.value or b"") % 10 == 0 or (delivery.attempt == 1 and random.random() < 0.1):
-            raise LookupError("no")
-        os.write(file, b"%d %d\n" % (delivery.message.partition, delivery.message.offset))
-
-    async with gomq.Consumer(address, "orders", start="earliest", group=group) as consumer:
-        await consumer.run(
-            handle, concurrency=4, order="key", max_attempts=3, backoff=0.001, ack_timeout=5, dead_letter="orders.dead"
-        )
+    async with gomq.Consumer(
+        address, "orders", start="earliest", group=group, auto_commit=way != "commit"
+    ) as consumer:
+        await Worker(path, seed).consume(consumer, way)
 
 
 if __name__ == "__main__":
-    anyio.run(consume, sys.argv[1], sys.argv[2], int(sys.argv[4]), backend=sys.argv[3])
+    _, *places, loop, number, asked_for = sys.argv
+    anyio.run(work, *places, int(number), asked_for, backend=loop)

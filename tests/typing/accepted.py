@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 
 import gomq
+import gomq.blocking
 from gomq.client.cluster.security import Security
 from gomq.errors import (
     ConnectionFailedError,
@@ -87,6 +88,27 @@ async def administrate(address: str) -> list[str]:
         await admin.create_topic("orders", partitions=3, configs={"retention.ms": 1000})
         names: list[str] = [topic.name for topic in await admin.list_topics()]
     return names
+
+
+def without_an_event_loop(address: str) -> list[bytes | None]:
+    with gomq.blocking.Producer(address) as producer:
+        receipt: gomq.Receipt = producer.publish("orders", b"x", key=b"k")
+        many: gomq.Published = producer.publish_many("orders", (b"x" for _ in range(3)))
+        receipt = producer.publish_nowait("orders", b"x").wait()
+        use(receipt.offset, many.count)
+    with gomq.blocking.Consumer(address, "orders", replay=True) as consumer:
+        values: list[bytes | None] = [message.value for message in consumer]
+        for batch in consumer.batches(until=consumer.end_offsets()):
+            values += [message.value for message in batch.messages]
+        for delivery in consumer.deliveries(max_attempts=3):
+            with delivery:
+                values.append(delivery.message.value)
+        consumer.run(gomq.blocking.Delivery.ack, concurrency=8)
+    with gomq.blocking.Admin(address) as admin:
+        names: list[str] = [topic.name for topic in admin.list_topics()]
+        lags: list[int | None] = [offset.lag for offset in admin.group_offsets("workers").values()]
+        use(names, lags)
+    return values
 
 
 async def serve() -> None:

@@ -35,6 +35,7 @@ async def describe_producers(
     Raises:
         UnknownTopicError: there is no such topic, or no such partition.
         BrokerError: a broker refuses.
+        ExceptionGroup: several partitions failed.
     """
     found = await asker.cluster.find_topic(topic, may_create=False, is_new=False, patience=asker.patience)
     there = {partition.index for partition in found.partitions}
@@ -52,7 +53,9 @@ async def describe_producers(
             for partition in each.partitions
         }
 
-    results = await ask_leaders(asker.cluster, topic, wanted, ask, patience=asker.patience)
+    results = await ask_leaders(
+        asker.cluster, topic, wanted, ask, patience=asker.patience, what="producers of {} cannot be described"
+    )
     return {
         partition: tuple(sorted(map(_producer, results[partition].active_producers), key=lambda each: each.producer_id))
         for partition in sorted(results)

@@ -26,6 +26,7 @@ async def delete_records(asker: Asker, topic: str, before: Mapping[int, int]) ->
         UnknownTopicError: there is no such topic, or no such partition.
         OffsetOutOfRangeError: an offset lies behind the partition's end.
         BrokerError: the broker refuses, as it does where the topic's ``cleanup.policy`` does not delete.
+        ExceptionGroup: several partitions failed; the records of others may be deleted.
     """
     for partition, offset in before.items():
         if offset < EVERYTHING:
@@ -45,5 +46,7 @@ async def delete_records(asker: Asker, topic: str, before: Mapping[int, int]) ->
             for result in each.partitions
         }
 
-    results = await ask_leaders(asker.cluster, topic, before, ask, patience=asker.patience)
+    results = await ask_leaders(
+        asker.cluster, topic, before, ask, patience=asker.patience, what="records of {} cannot be deleted"
+    )
     return {partition: int(results[partition].low_watermark) for partition in sorted(results)}

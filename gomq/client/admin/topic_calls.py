@@ -163,6 +163,7 @@ class TopicCalls(AdminScope):
             UnknownTopicError: there is no such topic, or no such partition.
             OffsetOutOfRangeError: an offset lies behind the partition's end.
             BrokerError: the broker refuses, as it does where the topic's ``cleanup.policy`` does not delete.
+            ExceptionGroup: several partitions failed; the messages of others may be deleted.
         """
         return await records.delete_records(self._asker, topic, before)
 
@@ -192,5 +193,6 @@ class TopicCalls(AdminScope):
         Raises:
             UnknownTopicError: there is no such topic, or no such partition.
             BrokerError: a broker refuses.
+            ExceptionGroup: several partitions failed.
         """
         return await producers.describe_producers(self._asker, topic, partitions)

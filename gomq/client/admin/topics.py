@@ -82,8 +82,15 @@ async def create_topics(
     created = [name for name in names if name not in failures]
     if if_not_exists:
         failures = {name: e for name, e in failures.items() if not isinstance(e, TopicAlreadyExistsError)}
+
+    async def wait(name: str) -> None:
+        try:
+            await asker.cluster.find_topic(name, may_create=False, patience=READY_TIMEOUT)
+        except GomqError as error:
+            failures[name] = error
+
     if not validate_only:
-        await each(created, lambda name: asker.cluster.find_topic(name, may_create=False, patience=READY_TIMEOUT))
+        await each(created, wait)
     raise_failures(list(failures.values()))
     return created
 

@@ -49,36 +49,36 @@ class OutgoingBatch:
     def __init__(  # noqa: PLR0915 - its fields
         self, target: TopicPartition, *, now: float, deadline: float, owner: object = None
     ) -> None:
-        self.target = target
-        self.created_at = now
-        self.deadline = deadline
-        self.owner = owner
+        self.target: TopicPartition = target
+        self.created_at: float = now
+        self.deadline: float = deadline
+        self.owner: object = owner
         self.records: list[NewRecord] = []
-        self.count = 0
-        self.size = HEADER_SIZE
+        self.count: int = 0
+        self.size: int = HEADER_SIZE
         self.body: bytes | None = None
         """The records as they are sent; nothing can be added once it is there."""
-        self.codec = Codec.NONE
-        self.timestamps = (-1, -1)
+        self.codec: Codec = Codec.NONE
+        self.timestamps: tuple[int, int] = (-1, -1)
         """Of the first record, and the largest."""
-        self.identity = NO_IDENTITY
-        self.sequence = NO_SEQUENCE
-        self.is_in_flight = False
-        self.was_first = False
+        self.identity: Identity = NO_IDENTITY
+        self.sequence: int = NO_SEQUENCE
+        self.is_in_flight: bool = False
+        self.was_first: bool = False
         """Whether nothing was unfinished in front of it when it was sent last."""
-        self.may_be_stored = False
+        self.may_be_stored: bool = False
         """Whether it was sent and no answer said that it is not stored."""
         self.publications: list[Publication] = []
         """Those who may never ask what became of their message."""
         self.parent: OutgoingBatch | None = None
         self.parts: list[OutgoingBatch] = []
         """What it was split into."""
-        self.done = anyio.Event()
-        self.base_offset = -1
+        self.done: anyio.Event = anyio.Event()
+        self.base_offset: int = -1
         self.log_append_time: int | None = None
         self.cause: GomqError | None = None
         """Why the batch was not delivered."""
-        self.gave_up = False
+        self.gave_up: bool = False
         """Whether the cause might have passed, but time ran out."""
 
     @property

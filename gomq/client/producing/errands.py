@@ -15,10 +15,12 @@ from gomq.client.producing.identity import MAX_EPOCH, Identity
 from gomq.client.producing.lane import Lane
 from gomq.client.producing.trouble import Trouble
 from gomq.client.producing.verdict import CLUSTER_AUTHORIZATION_FAILED
-from gomq.errors import GomqError, ProtocolError, UnsupportedVersionError, error_for
+from gomq.errors import GomqError, ProtocolError, UnknownTopicError, UnsupportedVersionError, error_for
 from gomq.protocol.api import Api
 
 _WITHOUT: Final = "Producer(..., idempotent=False) does without"
+_UNKNOWN_TOPIC_PATIENCE: Final = 5.0
+"""Seconds until a topic that a broker does not know any more is taken for deleted."""
 
 
 class Errands:
@@ -101,14 +103,19 @@ class Errands:
     async def _find_leaders(self, topic: str) -> None:
         """Ask until all leaders are known, or nobody waits for the topic any more."""
         backoff = self._cluster.new_backoff()
+        unknown_since: float | None = None
         while waiting := [lane for lane in self._accumulator.busy() if lane.target.topic == topic]:
             try:
                 found = (await self._cluster.refresh([topic], may_create=True)).topics.get(topic)
                 if found is not None and found.error_code:
                     raise topic_error(found)
+                unknown_since = None
             except GomqError as error:
                 self._trouble.note(error)
-                if not error.retriable:
+                now = anyio.current_time()
+                unknown_since = (unknown_since or now) if isinstance(error, UnknownTopicError) else None
+                is_gone = unknown_since is not None and now >= unknown_since + _UNKNOWN_TOPIC_PATIENCE
+                if not error.retriable or is_gone:
                     self._give_up(waiting, error)
             else:
                 if all(self._cluster.leader(*lane.target) is not None for lane in waiting):

@@ -66,21 +66,21 @@ class Lane(Generic[B]):
     )  # fmt: skip
 
     def __init__(self, target: TopicPartition, *, is_idempotent: bool) -> None:
-        self.target = target
-        self.is_idempotent = is_idempotent
+        self.target: TopicPartition = target
+        self.is_idempotent: bool = is_idempotent
         self.waiting: deque[B] = deque()
         """Not sent yet, or not stored for certain; only the last may be open."""
         self.travelling: deque[B] = deque()
         """In flight, or to be sent again, in the order of their numbers."""
         self.identity: Identity | None = None
-        self.spent_id = -1
+        self.spent_id: int = -1
         """The producer id that is of no use here any more."""
-        self.next_sequence = 0
-        self.is_proven = False
+        self.next_sequence: int = 0
+        self.is_proven: bool = False
         """Whether the broker has acknowledged a batch of this epoch."""
-        self.is_broken = False
+        self.is_broken: bool = False
         """Whether a number was used that will perhaps never be stored."""
-        self.retry_at = -inf
+        self.retry_at: float = -inf
 
     @property
     def is_idle(self) -> bool:

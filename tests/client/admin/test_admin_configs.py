@@ -178,16 +178,27 @@ async def test_first_messages_are_deleted(broker: gomq.Broker):
 async def test_what_cannot_be_deleted_is_told_by_name(broker: gomq.Broker):
     async with gomq.Admin(broker.address) as admin:
         await admin.create_topic("orders")
-        with pytest.raises(OffsetOutOfRangeError, match=r"orders-0: offset out of range"):
+        with pytest.raises(OffsetOutOfRangeError, match="records of orders-0 cannot be deleted: offset out of range"):
             await admin.delete_records("orders", {0: 1})
         with pytest.raises(gomq.UnknownTopicError, match="orders-1 does not exist"):
             await admin.delete_records("orders", {0: 0, 1: 0, 7: 0})
         with pytest.raises(gomq.UnknownTopicError, match="'nowhere' does not exist"):
             await admin.delete_records("nowhere", {0: 0})
         await admin.alter_configs("orders", {"cleanup.policy": "compact"})
-        with pytest.raises(gomq.BrokerError, match="orders-0: policy violation") as caught:
+        with pytest.raises(gomq.BrokerError, match="records of orders-0 cannot be deleted: policy violation") as caught:
             await admin.delete_records("orders", {0: 0})
         assert caught.value.code == POLICY
+
+
+async def test_each_partition_that_fails_is_told_of(broker: gomq.Broker):
+    async with gomq.Admin(broker.address) as admin:
+        await admin.create_topic("orders", partitions=3)
+        with pytest.raises(ExceptionGroup) as caught:
+            await admin.delete_records("orders", {0: 1, 1: 0, 2: 1})
+    assert [str(each).partition(" cannot")[0] for each in caught.value.exceptions] == [
+        "records of orders-0",
+        "records of orders-2",
+    ]
 
 
 async def test_each_leader_is_asked_about_its_partitions_and_looked_for_where_it_has_moved(pair: FakeCluster):
@@ -225,5 +236,5 @@ async def test_a_partition_that_the_answer_leaves_out_is_an_error(fake: FakeClus
     fake.answers.make_topic("orders")
     fake.next(Api.DELETE_RECORDS, answers_with(lambda _: {"topics": []}))
     async with gomq.Admin(fake.address) as admin:
-        with pytest.raises(ProtocolError, match="does not mention orders-0"):
+        with pytest.raises(ProtocolError, match="orders-0 cannot be deleted: the answer does not mention it"):
             await admin.delete_records("orders", {0: 0})

@@ -114,6 +114,23 @@ async def test_new_partitions_are_waited_for(fake: FakeCluster, monkeypatch: pyt
             await admin.create_partitions("orders", 3)
 
 
+async def test_a_topic_that_does_not_get_ready_hides_none_that_was_refused(
+    fake: FakeCluster, monkeypatch: pytest.MonkeyPatch
+):
+    fake.answers.make_topic("there")
+
+    async def leaderless(exchange: Exchange) -> None:
+        await answers(exchange)
+        fake.answers.topics["slow"][0].leader = -1
+
+    monkeypatch.setattr("gomq.client.admin.topics.READY_TIMEOUT", 0.05)
+    fake.next(Api.CREATE_TOPICS, leaderless)
+    async with gomq.Admin(fake.address) as admin:
+        with pytest.raises(ExceptionGroup) as caught:
+            await admin.create_topics([NewTopic(name="there"), NewTopic(name="slow")])
+    assert list(map(type, caught.value.exceptions)) == [TopicAlreadyExistsError, LeaderNotAvailableError]
+
+
 async def test_offsets_are_told_at_a_time(broker: gomq.Broker):
     start = datetime(2026, 1, 1, tzinfo=UTC)
     now = datetime.now(UTC)

@@ -3,10 +3,8 @@
 import inspect
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -16,33 +14,9 @@ from gomq.client.groups.offsets import CommittedOffset
 from gomq.client.message import OffsetRange
 from gomq.errors import ClosedError, TopicAlreadyExistsError
 from gomq_storage.layout import TopicPartition
+from tests.client.blocking.broker import ORDERS, eventually, fill, numbers, some
 
 pytestmark = pytest.mark.usefixtures("left_over")
-
-ORDERS = TopicPartition("orders", 0)
-
-
-def fill(address: str, count: int, *, partitions: int = 1) -> None:
-    """Publish b"0", b"1", ... to the partitions in turn."""
-    with gomq.blocking.Producer(address) as producer:
-        producer.create_topic("orders", partitions=partitions)
-        values = [gomq.NewMessage(b"%d" % number, partition=number % partitions) for number in range(count)]
-        producer.publish_many("orders", values)
-
-
-def numbers(messages: list[gomq.Message]) -> list[int]:
-    return [int(message.value or b"") for message in messages]
-
-
-def some(consumer: gomq.blocking.Consumer, count: int) -> list[int]:
-    return numbers([next(consumer) for _ in range(count)])
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def interrupt_once(condition: Callable[[], object]) -> threading.Thread:
@@ -142,7 +116,7 @@ def test_a_message_on_which_the_program_fails_comes_again(address: str):
     with pytest.raises(ZeroDivisionError):
         fail()
     with gomq.blocking.Consumer(address, "orders", group="workers", replay=True) as consumer:
-        assert some(consumer, 1)[0] <= 50
+        assert some(consumer, 1) == [50], "and none before it"
 
 
 def test_stopping_commits_what_was_handed_out_and_no_more(address: str):
@@ -190,6 +164,20 @@ def test_positions_are_behind_what_was_handed_out(address: str):
         assert consumer.offsets_for_times(datetime(2026, 1, 1, tzinfo=UTC)) == {ORDERS: 0}
         with pytest.raises(gomq.UnknownTopicError, match="no partition 7"):
             consumer.position(7)
+
+
+def test_who_hears_of_partitions_may_use_the_consumer(address: str):
+    fill(address, 100)
+
+    def assigned(partitions: frozenset[TopicPartition]) -> None:
+        for partition in partitions:
+            consumer.seek(partition, 40)
+            consumer.commit({partition: 7})
+
+    consumer = gomq.blocking.Consumer(address, "orders", group="workers", auto_commit=False, on_assigned=assigned)
+    with consumer:
+        assert consumer.committed() == {ORDERS: CommittedOffset(7)}
+        assert some(consumer, 2) == [40, 41]
 
 
 def test_other_ways_to_read_go_on_behind_what_was_handed_out(address: str):
@@ -246,25 +234,6 @@ def test_threads_share_the_messages_of_a_consumer(address: str):
         for thread in threads:
             thread.join()
     assert sorted(number for mine in seen for number in mine) == list(range(2000))
-
-
-def test_a_handler_is_an_ordinary_function(address: str):
-    fill(address, 20)
-    handled: list[tuple[int, int]] = []
-    with gomq.blocking.Consumer(address, "orders", group="workers", replay=True) as consumer:
-
-        def handle(delivery: Any) -> None:
-            number = int(delivery.message.value)
-            if number == 5 and delivery.attempt == 1:
-                raise ValueError(number)
-            handled.append((number, delivery.attempt))
-            if number == 19:
-                threading.Thread(target=consumer.stop).start()
-
-        consumer.run(handle, backoff=0.01)
-    assert handled == [(number, 2 if number == 5 else 1) for number in range(20)]
-    with gomq.blocking.Admin(address) as admin:
-        assert admin.group_offsets("workers")[ORDERS].lag == 0
 
 
 def test_ctrl_c_ends_a_consumer_that_waits(address: str):
@@ -338,8 +307,7 @@ def test_a_block_that_cannot_be_entered_raises_why(address: str):
 @pytest.mark.parametrize("name", ["Admin", "Consumer", "Producer"])
 def test_names_and_arguments_are_those_of_the_asynchronous_client(name: str):
     theirs, ours = getattr(gomq, name), getattr(gomq.blocking, name)
-    left_out = {"deliveries"}
-    public = {each for each in dir(theirs) if not each.startswith("_")} - left_out
+    public = {each for each in dir(theirs) if not each.startswith("_")}
     assert public == {each for each in dir(ours) if not each.startswith("_")}
     for each in (*public, "__init__"):
         method = getattr(theirs, each)

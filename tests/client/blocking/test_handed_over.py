@@ -53,7 +53,9 @@ def test_a_partition_that_goes_on_elsewhere_is_not_gone_back_to():
     assert handed.returns() == {}
 
 
-@given(st.lists(st.one_of(st.binary(max_size=8), st.builds(NewMessage, st.none() | st.binary(max_size=8)))))
+@given(
+    st.lists(st.one_of(st.binary(max_size=8), st.builds(NewMessage, st.none() | st.binary(max_size=8))), max_size=20)
+)
 def test_chunks_hold_the_messages_in_their_order(messages):
     assert [each for chunk in chunks(iter(messages)) for each in chunk] == messages
 

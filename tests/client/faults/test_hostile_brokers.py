@@ -19,6 +19,7 @@ from tests.support.clusters import reached
 from tests.support.fake_broker import Exchange, FakeCluster, Fault, sends, stays_silent
 
 QUICK = ConnectionSettings(connect_timeout=0.5, request_timeout=0.5, first_backoff=0.005, max_backoff=0.02)
+IMPATIENT = ConnectionSettings(connect_timeout=0.15)
 MOST_BYTES = 32 << 20
 SECONDS = 5
 HUGE = 2**31 - 1
@@ -179,10 +180,10 @@ async def test_who_is_no_broker_is_told_within_the_time_to_connect(fake: FakeClu
 
 def client_of(client: Any, address: str) -> Any:
     if client is gomq.Producer:
-        return client(address, settings=ProducerSettings(connection=QUICK))
+        return client(address, settings=ProducerSettings(connection=IMPATIENT))
     if client is gomq.Consumer:
-        return client(address, "orders", settings=ConsumerSettings(connection=QUICK))
-    return client(address, settings=QUICK)
+        return client(address, "orders", settings=ConsumerSettings(connection=IMPATIENT))
+    return client(address, settings=IMPATIENT)
 
 
 async def test_a_broker_that_answers_everything_twice_is_left(fake: FakeCluster):

@@ -53,6 +53,37 @@ anyio.run(main, backend=backend, backend_options={"use_uvloop": True} if options
 """
 
 
+BLOCKING = """
+import sys
+from threading import Timer
+
+import gomq.blocking
+
+address, moment = sys.argv[1:]
+
+
+def wait() -> None:
+    Timer(0.1, print, ["ready"], {"flush": True}).start()
+
+
+if moment == "connect":
+    wait()
+if moment in ("iterate", "deliveries"):
+    with gomq.blocking.Consumer(address, "orders") as consumer:
+        messages = consumer.deliveries() if moment == "deliveries" else consumer
+        wait()
+        next(messages)
+with gomq.blocking.Producer(address) as producer:
+    wait()
+    if moment == "leave":
+        producer.publish_nowait("orders", b"x")
+    elif moment == "publish many":
+        producer.publish_many("orders", (b"x" for _ in range(100_000)))
+    else:
+        producer.publish("orders", b"x")
+"""
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """Of the test; the program has its own."""
@@ -72,19 +103,43 @@ def start(command: list[str]) -> Popen[str]:
     return Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, text=True)
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop", "trio"])
 @pytest.mark.parametrize(
-    "moment",
+    ("moment", "loop"),
     [
-        *("connect", "publish", "iterate"),
-        *(pytest.param(rare, marks=pytest.mark.soak) for rare in ("publish many", "flush")),
+        *(
+            pytest.param(moment, loop, marks=pytest.mark.soak if loop == "uvloop" and moment != "publish" else ())
+            for moment in ("connect", "publish", "iterate")
+            for loop in ("asyncio", "uvloop", "trio")
+        ),
+        *(
+            pytest.param(rare, loop, marks=pytest.mark.soak)
+            for rare in ("publish many", "flush")
+            for loop in ("asyncio", "uvloop", "trio")
+        ),
     ],
 )
 async def test_ctrl_c_ends_the_program(silent: FakeCluster, moment: str, loop: str):
     if moment == "connect":
         silent.always(Api.API_VERSIONS, stays_silent)
     backend = "trio" if loop == "trio" else "asyncio"
-    command = [sys.executable, "-c", PROGRAM, silent.address, moment, backend, loop]
+    await is_ended([sys.executable, "-c", PROGRAM, silent.address, moment, backend, loop])
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *("publish", "iterate", "leave"),
+        *(pytest.param(rare, marks=pytest.mark.soak) for rare in ("connect", "publish many", "deliveries")),
+    ],
+)
+async def test_ctrl_c_ends_a_program_without_an_event_loop(silent: FakeCluster, moment: str):
+    if moment == "connect":
+        silent.always(Api.API_VERSIONS, stays_silent)
+    await is_ended([sys.executable, "-c", BLOCKING, silent.address, moment])
+
+
+async def is_ended(command: list[str]) -> None:
+    """Start a program, and have it end by Ctrl-C once it is ready."""
     with start(command) as process:
         assert process.stdout is not None
         try:

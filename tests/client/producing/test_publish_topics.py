@@ -1,5 +1,7 @@
 """Publishing to topics that are new, unknown, forbidden or without a leader, and to brokers that are too old."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
@@ -57,6 +59,22 @@ async def test_a_topic_that_nobody_creates_is_unknown_to_all_who_ask_at_the_same
         assert len({id(error) for error in caught}) == 10
         fake.answers.make_topic("orders")
         assert (await producer.publish("orders", b"now")).offset == 0
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_a_topic_that_was_deleted_is_not_waited_for_long(
+    fake: FakeCluster, monkeypatch: pytest.MonkeyPatch, idempotent: bool
+):
+    monkeypatch.setattr("gomq.client.producing.errands._UNKNOWN_TOPIC_PATIENCE", 0.2)
+    async with gomq.Producer(fake.address, settings=replace(quick(), idempotent=idempotent)) as producer:
+        await producer.create_topic("orders")
+        await producer.publish("orders", b"x")
+        fake.answers.creates_topics = False
+        del fake.answers.topics["orders"]
+        with anyio.fail_after(5), pytest.raises(gomq.UnknownTopicError, match="topic 'orders' does not exist"):
+            await producer.publish("orders", b"x")
+        fake.answers.make_topic("orders")
+        assert (await producer.publish("orders", b"made anew")).offset == 0
 
 
 async def test_a_topic_without_a_leader_is_waited_for(fake: FakeCluster):
