@@ -7,17 +7,15 @@ strategies of look-up.
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import anyio
 
-from gomq.client.admin.refusals import MAY_PASS, raise_failures, refusal
-from gomq.client.cluster.cluster import Cluster, Purpose
-from gomq.errors import BrokerError, ConnectionFailedError, GomqError, ProtocolError, RequestTimeoutError
-from gomq.protocol.api import Api
+from gomq.client.admin.refusals import MAY_PASS, raise_failures
+from gomq.client.cluster.cluster import Cluster
+from gomq.client.cluster.coordinators import find_coordinator, reach
+from gomq.errors import BrokerError, GomqError, RequestTimeoutError
 
-_GROUPS: Final = 0
-"""The kind of coordinator, as FindCoordinator has it."""
 _AT_ONCE: Final = 32
 """How many questions are under way at most, however many there are."""
 
@@ -56,7 +54,12 @@ class Asker:
         Raises:
             ConnectionFailedError: it cannot be reached, or the cluster has no such broker.
         """
-        return await self._ask(lambda: self._reach(node), ask, is_repeatable=is_repeatable)
+
+        async def find() -> int:
+            await reach(self.cluster, node)
+            return node
+
+        return await self._ask(find, ask, is_repeatable=is_repeatable)
 
     async def ask_controller(self, ask: Ask[_Answer], *, is_repeatable: bool = False) -> _Answer:
         """Ask the controller, looking for it where it has moved.
@@ -68,7 +71,9 @@ class Asker:
 
         async def find() -> int | None:
             node = (await self.cluster.refresh([])).controller_id
-            return None if node is None else await self._reach(node)
+            if node is not None:
+                await reach(self.cluster, node)
+            return node
 
         return await self._ask(find, ask, is_repeatable=is_repeatable)
 
@@ -76,7 +81,7 @@ class Asker:
         """Ask the coordinator of a group, looking for it where it has moved; see ``ask_controller``."""
 
         async def find() -> int:
-            return await self._reach(await self._coordinator(group_id))
+            return await find_coordinator(self.cluster, group_id)
 
         return await self._ask(find, ask, is_repeatable=is_repeatable)
 
@@ -89,26 +94,6 @@ class Asker:
         if nodes is None:
             nodes = (await self.cluster.refresh([])).brokers
         return await each(sorted(set(nodes)), lambda node: self.ask_broker(node, ask))
-
-    async def _coordinator(self, group_id: str) -> int:
-        values = {"key": group_id, "key_type": _GROUPS, "coordinator_keys": (group_id,)}
-        response = await self.cluster.ask(Api.FIND_COORDINATOR, values)
-        # before version 4 a request had one key, and its answer was the whole response
-        found = [each for each in getattr(response, "coordinators", (response,)) if _key(each) in {None, group_id}]
-        if not found:
-            raise ProtocolError(f"the answer to FIND_COORDINATOR does not mention group {group_id!r}")
-        if found[0].error_code:
-            raise refusal(f"group {group_id!r} has no coordinator that can be asked", found[0])
-        return int(found[0].node_id)
-
-    async def _reach(self, node: int) -> int:
-        """Connect to a node, which the cluster may have got just now."""
-        try:
-            await self.cluster.connect(node, Purpose.CONTROL)
-        except ConnectionFailedError:
-            await self.cluster.refresh([])
-            await self.cluster.connect(node, Purpose.CONTROL)
-        return node
 
     async def _ask(
         self, find: Callable[[], Awaitable[int | None]], ask: Ask[_Answer], *, is_repeatable: bool
@@ -153,10 +138,6 @@ async def each(keys: Iterable[_Key], ask: Callable[[_Key], Awaitable[_Answer]]) 
             group.start_soon(ask_one, key)
     raise_failures([failures[key] for key in wanted if key in failures])
     return {key: answers[key] for key in wanted}
-
-
-def _key(coordinator: Any) -> str | None:  # noqa: ANN401 - one class a version
-    return getattr(coordinator, "key", None)
 
 
 def _may_pass(error: GomqError, *, was_lost: bool, is_repeatable: bool) -> bool:

@@ -1,15 +1,13 @@
 """The broker that coordinates a group: finding it, and asking it."""
 
-from typing import Any, Final
+from typing import Any
 
 import anyio
 
 from gomq.client.cluster.cluster import Cluster, Purpose
-from gomq.errors import ConnectionFailedError, ProtocolError, UnsupportedVersionError, error_for
+from gomq.client.cluster.coordinators import find_coordinator
+from gomq.errors import UnsupportedVersionError, error_for
 from gomq.protocol.api import Api
-
-_GROUP: Final = 0
-"""The kind of key that a group's name is."""
 
 
 class GroupCoordinator:
@@ -44,13 +42,7 @@ class GroupCoordinator:
         """
         async with self._finding:
             if self._node is None:
-                node = await self._look_up()
-                try:
-                    await self._cluster.connect(node, Purpose.CONTROL)
-                except ConnectionFailedError:  # it is new, or has moved
-                    await self._cluster.refresh([])
-                    await self._cluster.connect(node, Purpose.CONTROL)
-                self._node = node
+                self._node = await find_coordinator(self._cluster, self._group_id)
 
     async def ask(
         self,
@@ -84,13 +76,3 @@ class GroupCoordinator:
                 f"needed: it may be too old for instance_id"
             )
         return await connection.ask(api, {"group_id": self._group_id, **values}, timeout=timeout)
-
-    async def _look_up(self) -> int:
-        values = {"key": self._group_id, "key_type": _GROUP, "coordinator_keys": [self._group_id]}
-        response = await self._cluster.ask(Api.FIND_COORDINATOR, values)
-        found = getattr(response, "coordinators", (response,))
-        if not found:
-            raise ProtocolError(f"the answer does not mention the coordinator of group {self._group_id!r}")
-        if found[0].error_code:
-            raise error_for(int(found[0].error_code), f"group {self._group_id!r} has no coordinator")
-        return int(found[0].node_id)
