@@ -65,14 +65,14 @@ class ClassicGroup:
     def __init__(self, group_id: str, settings: GroupSettings, *, now_ms: int) -> None:
         self.id = group_id
         self.settings = settings
-        self.state = GroupState.EMPTY
-        self.state_before = GroupState.DEAD
-        self.state_since_ms = now_ms
-        self.generation = 0
+        self.state: GroupState = GroupState.EMPTY
+        self.state_before: GroupState = GroupState.DEAD
+        self.state_since_ms: int = now_ms
+        self.generation: int = 0
         self.protocol_type: str | None = None
         self.protocol: str | None = None
         """The assignor that was chosen."""
-        self.roster = Roster()
+        self.roster: Roster = Roster()
         self.initial_delay: InitialDelay | None = None
         """While it waits for more members than the first."""
         self.has_newcomers = False

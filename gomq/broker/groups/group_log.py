@@ -47,11 +47,11 @@ class Write:
     __slots__ = ("end", "is_durable", "partition", "then")
 
     def __init__(self, partition: Partition, end: int, then: Callable[[], None] | None) -> None:
-        self.partition = partition
-        self.end = end
+        self.partition: Partition = partition
+        self.end: int = end
         """Where the high watermark must be for it to count."""
-        self.then = then
-        self.is_durable = False
+        self.then: Callable[[], None] | None = then
+        self.is_durable: bool = False
 
 
 class GroupLog:
@@ -131,12 +131,16 @@ class GroupLog:
         Raises:
             GroupLogError: they were not appended.
         """
+        records = [NewRecord(value, key) for key, value in changes]
+        return self.append_batch(group_id, encode_batch(records, now_ms=time.time_ns() // 1_000_000), then=then)
+
+    def append_batch(self, group_id: str, batch: bytes, *, then: Callable[[], None] | None = None) -> Write:
+        """Append a group's records that are laid out already; arguments and errors are those of ``append``."""
         partition = self._partition(group_id)
         if partition is None:
             raise GroupLogError(ErrorCode.not_coordinator, f"there is no topic {OFFSETS_TOPIC}")
         if code := self.refusal(group_id):
             raise GroupLogError(code, f"{partition.name} is not read")
-        batch = encode_batch([NewRecord(value, key) for key, value in changes], now_ms=time.time_ns() // 1_000_000)
         try:
             _, last, _ = partition.append(batch, read_header(batch))
         except BatchTooLargeError as error:

@@ -4,25 +4,23 @@ Offsets are changed by records of ``__consumer_offsets``; memory follows once th
 ``OffsetMetadataManager``.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
 import anyio
 
 from gomq.broker.configs.running_config import RunningConfig
+from gomq.broker.groups.commits import lay_out_commit
 from gomq.broker.groups.coordinator import GroupCoordinator
 from gomq.broker.groups.expiry import expired
 from gomq.broker.groups.group_log import GroupLog, GroupLogError, Write
-from gomq.broker.groups.records import (
-    OffsetCommitKey,
-    OffsetCommitValue,
-    encode_key,
-    encode_offset_commit,
-)
+from gomq.broker.groups.records import OffsetCommitKey, OffsetCommitValue, encode_key
 from gomq.broker.logs import get_logger
 from gomq_storage.layout import TopicPartition
 
@@ -32,8 +30,6 @@ _BATCH_BYTES: Final = 256 << 10
 """Of keys that are taken back with one batch."""
 _AT_ONCE: Final = 100
 """Groups that are looked at before others have their turn."""
-_EXPIRING_VERSION: Final = 1
-"""The only layout that says when an offset expires; it is written where a client has asked for that."""
 
 
 class GroupOffsets:
@@ -50,8 +46,8 @@ class GroupOffsets:
         self._groups = groups
         self._running = running
         self._committed: dict[str, dict[TopicPartition, OffsetCommitValue]] = {}
-        self._coming: dict[str, Counter[TopicPartition]] = {}
-        """How many commits do not count yet."""
+        self._coming: dict[str, deque[Iterable[TopicPartition]]] = {}
+        """What is in commits that do not count yet, in their order."""
 
     def load(self, group_id: str, offsets: Mapping[TopicPartition, OffsetCommitValue]) -> None:
         """Take over what the log says of a group."""
@@ -76,15 +72,23 @@ class GroupOffsets:
         await self._group_log.catch_up(group_id)
         return self.committed(group_id)
 
-    def commit(self, group_id: str, offsets: Mapping[TopicPartition, OffsetCommitValue]) -> Write:
-        """Write down how far a group got; errors are those of ``GroupLog.append``."""
-        coming = self._coming.setdefault(group_id, Counter())
-        coming.update(offsets.keys())
-        changes = [(_key(group_id, where), _encode(value)) for where, value in offsets.items()]
+    def commit(
+        self, group_id: str, offsets: Mapping[TopicPartition, OffsetCommitValue], *, batch: bytes | None = None
+    ) -> Write:
+        """Write down how far a group got; errors are those of ``GroupLog.append``.
+
+        Args:
+            group_id: which group.
+            offsets: one at least.
+            batch: what ``lay_out_commit`` made of them, where it has.
+        """
+        if batch is None:
+            batch = lay_out_commit(group_id, offsets, now_ms=time.time_ns() // 1_000_000)
+        self._coming.setdefault(group_id, deque()).append(offsets)
         try:
-            return self._group_log.append(group_id, changes, then=partial(self._keep, group_id, offsets))
+            return self._group_log.append_batch(group_id, batch, then=partial(self._keep, group_id, offsets))
         except GroupLogError:
-            self._arrived(group_id, offsets)
+            self._take_coming(group_id, deque.pop)
             raise
 
     def delete(self, group_id: str, partitions: Iterable[TopicPartition]) -> Write | None:
@@ -161,7 +165,7 @@ class GroupOffsets:
 
     def _known(self, group_id: str) -> set[TopicPartition]:
         """What a group has committed, durable or not."""
-        return {*self.committed(group_id), *self._coming.get(group_id, ())}
+        return {*self.committed(group_id), *chain.from_iterable(self._coming.get(group_id, ()))}
 
     def _forget(self, group_id: str, partitions: Iterable[TopicPartition]) -> Write:
         """Append the records that take offsets back, in as many batches as it takes; return the last."""
@@ -173,14 +177,12 @@ class GroupOffsets:
         return write
 
     def _keep(self, group_id: str, offsets: Mapping[TopicPartition, OffsetCommitValue]) -> None:
-        self._arrived(group_id, offsets)
+        self._take_coming(group_id, deque.popleft)  # all of a group count in the order in which they were appended
         self._committed.setdefault(group_id, {}).update(offsets)
         self._groups.note_offsets(group_id)
 
-    def _arrived(self, group_id: str, partitions: Iterable[TopicPartition]) -> None:
-        coming = self._coming[group_id]
-        coming.subtract(iter(partitions))  # each once: a mapping would be one of counts
-        self._coming[group_id] = +coming
+    def _take_coming(self, group_id: str, take: Callable[[deque[Iterable[TopicPartition]]], object]) -> None:
+        take(self._coming[group_id])
         if not self._coming[group_id]:
             del self._coming[group_id]
 
@@ -217,9 +219,3 @@ def _batches(group_id: str, partitions: Iterable[TopicPartition]) -> Iterator[di
 
 def _key(group_id: str, where: TopicPartition) -> bytes:
     return encode_key(OffsetCommitKey(group=group_id, topic=where.topic, partition=where.partition))
-
-
-def _encode(value: OffsetCommitValue) -> bytes:
-    if value.expire_timestamp >= 0:
-        return encode_offset_commit(value, version=_EXPIRING_VERSION)
-    return encode_offset_commit(value)

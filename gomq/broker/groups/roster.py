@@ -21,7 +21,7 @@ class Roster:
         """Ids that were given out, to members that have not come again with them."""
         self.pending_sync: set[str] = set()
         """Members that were told of the generation and have not asked for their assignment."""
-        self.size = 0
+        self.size: int = 0
         """Bytes of the members' metadata."""
         self._members: dict[str, Member] = {}
         self._static: dict[str, str] = {}

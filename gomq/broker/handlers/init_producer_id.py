@@ -1,4 +1,4 @@
-"""InitProducerId, versions 0-5.  v2 flexible; v3 an id the producer has had.  Not v6, which Kafka 4.3 keeps to itself."""
+"""InitProducerId, versions 0-5.  v2 flexible; v3 an id the producer has had.  v6 is not Kafka 4.3's to offer yet."""
 
 from typing import Final
 

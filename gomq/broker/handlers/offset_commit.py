@@ -2,18 +2,27 @@
 
 A commit is answered once it is durable. Checked in the order of Kafka's ``KafkaApis.handleOffsetCommitRequest``, then
 ``OffsetMetadataManager.commitOffset``: topics first, then the group and the member, then each partition's metadata.
+
+One of thousands of partitions gives way: they are looked up some at a time, and their records laid out in a worker
+thread. They are appended as one batch all the same, once topics, group and member have been looked at again.
 """
 
 import time
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
+import anyio
+from anyio import to_thread
 from kio.schema.errors import ErrorCode
 
+from gomq.broker.catalogue import Topic
 from gomq.broker.context import Request, Result, State
+from gomq.broker.groups.commits import lay_out_commit
 from gomq.broker.groups.group_log import GroupLogError, Write
 from gomq.broker.groups.records import OffsetCommitValue
-from gomq.broker.large_messages import lay_out
+from gomq.broker.large_messages import FEW_ELEMENTS, lay_out
 from gomq_storage.layout import TopicPartition
 
 DEFAULT_RETENTION: Final = -1
@@ -21,6 +30,8 @@ DEFAULT_RETENTION: Final = -1
 _TOPIC_IDS_SINCE: Final = 10
 _GROUP_ID_NOT_FOUND_SINCE: Final = 9
 _LATEST_MS: Final = 2**63 - 1
+_AT_ONCE: Final = 500
+"""Partitions that are looked up before others have their turn."""
 
 _Topic: TypeAlias = str | UUID | None
 
@@ -36,47 +47,77 @@ class _Entry(NamedTuple):
     code: ErrorCode = ErrorCode.none
 
 
+class _Prepared(NamedTuple):
+    """What of a request is to be written down."""
+
+    entries: list[_Entry]
+    offsets: dict[TopicPartition, OffsetCommitValue]
+    batch: bytes
+    """Empty where there are no offsets."""
+
+
 async def handle(state: State, request: Request) -> Result:
     """Keep how far a group got."""
-    entries = [_find(state, topic, wanted) for topic, wanted in _partitions(request)]
+    topics = _topics(state, request)
+    entries = await _find_all(topics, request)
     if all(entry.code for entry in entries):
-        return _response(entries)
-    code = await _refusal(state, request)
-    if code:
-        return _response([entry if entry.code else entry._replace(code=code) for entry in entries])
-    limit = state.config.offset_metadata_max_bytes
-    entries = [_check_metadata(entry, limit) for entry in entries]
-    offsets = _offsets(request, entries, now_ms=time.time_ns() // 1_000_000)
+        return await _respond(entries)
+    if code := await _refusal(state, request):
+        return await _respond(entries, code)
+    prepare = partial(_prepare, request, entries, state.config.offset_metadata_max_bytes, time.time_ns() // 1_000_000)
+    if len(entries) <= FEW_ELEMENTS:
+        return await _commit(state, request, prepare())
+    prepared = await to_thread.run_sync(prepare)
+    if _topics(state, request) != topics:  # one was deleted meanwhile
+        return await handle(state, request)
+    if code := await _refusal(state, request):
+        return await _respond(entries, code)
+    return await _commit(state, request, prepared)
+
+
+async def _commit(state: State, request: Request, prepared: _Prepared) -> Result:
+    entries, offsets, batch = prepared
     if not offsets:
-        return _response(entries)
+        return await _respond(entries)
     try:
-        write = state.offsets.commit(request.body.group_id, offsets)
+        write = state.offsets.commit(request.body.group_id, offsets, batch=batch)
     except GroupLogError as error:
-        return _response(_failed(entries, error))
+        return await _respond(entries, error.code)
     if write.is_durable:
-        return _response(entries)
+        return await _respond(entries)
     return lambda: _respond_when_durable(state, request, entries, write)
 
 
 async def _respond_when_durable(state: State, request: Request, entries: list[_Entry], write: Write) -> list[bytes]:
+    code = ErrorCode.none
     try:
         await state.group_log.wait(write)
     except GroupLogError as error:
-        entries = _failed(entries, error)
-    return [await lay_out(request.api, request.version, request.correlation_id, _response(entries))]
+        code = error.code
+    return [await lay_out(request.api, request.version, request.correlation_id, await _respond(entries, code))]
 
 
-def _partitions(request: Request) -> list[tuple[_Topic, Any]]:
+def _topics(state: State, request: Request) -> dict[_Topic, Topic | None]:
     by_id = request.version >= _TOPIC_IDS_SINCE
-    return [
-        (topic.topic_id if by_id else topic.name, partition)
-        for topic in request.body.topics
-        for partition in topic.partitions
-    ]
+    names = (topic.topic_id if by_id else topic.name for topic in request.body.topics)
+    return {name: state.topics.get(name) for name in names}
 
 
-def _find(state: State, name: _Topic, wanted: Any) -> _Entry:  # noqa: ANN401 - one class a version
-    topic = state.topics.get(name)
+async def _find_all(topics: Mapping[_Topic, Topic | None], request: Request) -> list[_Entry]:
+    by_id = request.version >= _TOPIC_IDS_SINCE
+    entries: list[_Entry] = []
+    seen = 0
+    for asked in request.body.topics:
+        name = asked.topic_id if by_id else asked.name
+        for wanted in asked.partitions:
+            entries.append(_find(topics[name], name, wanted))
+            seen += 1
+            if seen % _AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+    return entries
+
+
+def _find(topic: Topic | None, name: _Topic, wanted: Any) -> _Entry:  # noqa: ANN401 - one class a version
     if topic is None and not isinstance(name, str):
         return _Entry(name, None, wanted, ErrorCode.unknown_topic_id)
     if topic is None or not 0 <= wanted.partition_index < len(topic.partitions):
@@ -104,10 +145,19 @@ async def _refusal(state: State, request: Request) -> ErrorCode:
     )
 
 
+def _prepare(request: Request, entries: list[_Entry], max_metadata: int, now_ms: int) -> _Prepared:
+    """Lay out what is to be written down; it looks at nothing that may change, so any thread may do it."""
+    entries = [_check_metadata(entry, max_metadata) for entry in entries]
+    offsets = _offsets(request, entries, now_ms=now_ms)
+    batch = lay_out_commit(request.body.group_id, offsets, now_ms=now_ms) if offsets else b""
+    return _Prepared(entries, offsets, batch)
+
+
 def _check_metadata(entry: _Entry, limit: int) -> _Entry:
     text = entry.wanted.committed_metadata
-    is_too_large = text is not None and len(text.encode("utf-16-le")) // 2 > limit  # as Java counts
-    return entry._replace(code=ErrorCode.offset_metadata_too_large) if is_too_large and not entry.code else entry
+    if not text or entry.code or len(text.encode("utf-16-le")) // 2 <= limit:  # as Java counts
+        return entry
+    return entry._replace(code=ErrorCode.offset_metadata_too_large)
 
 
 def _offsets(request: Request, entries: list[_Entry], *, now_ms: int) -> dict[TopicPartition, OffsetCommitValue]:
@@ -133,14 +183,17 @@ def _expire_timestamp(request: Request, now_ms: int) -> int:
     return -1 if retention_ms == DEFAULT_RETENTION else min(max(now_ms + retention_ms, 0), _LATEST_MS)
 
 
-def _failed(entries: list[_Entry], error: GroupLogError) -> list[_Entry]:
-    return [entry if entry.code else entry._replace(code=error.code) for entry in entries]
+async def _respond(entries: list[_Entry], code: ErrorCode = ErrorCode.none) -> dict[str, Any]:
+    """Answer each partition with its own error, or else with the one that is everybody's."""
+    if len(entries) <= FEW_ELEMENTS:
+        return _response(entries, code)
+    return await to_thread.run_sync(_response, entries, code)
 
 
-def _response(entries: list[_Entry]) -> dict[str, Any]:
+def _response(entries: list[_Entry], code: ErrorCode) -> dict[str, Any]:
     topics: dict[_Topic, list[dict[str, Any]]] = {}
     for entry in entries:
-        result = {"partition_index": entry.wanted.partition_index, "error_code": entry.code}
+        result = {"partition_index": entry.wanted.partition_index, "error_code": entry.code or code}
         topics.setdefault(entry.topic, []).append(result)
     return {
         "throttle_time": 0,
