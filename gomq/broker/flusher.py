@@ -36,7 +36,7 @@ class Flusher:
         self._work = anyio.Event()
         self._disk = CapacityLimiter(1)
         self._batches = 0
-        self.counts = FlushCounts()
+        self.counts: FlushCounts = FlushCounts()
         """What it has done so far."""
 
     def configure(self, config: BrokerConfig) -> None:

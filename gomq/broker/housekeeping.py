@@ -62,7 +62,7 @@ class Housekeeping:
         self._complained: set[str] = set()
         self._disk = CapacityLimiter(1)
         self._compacting = CapacityLimiter(1)
-        self.counts = UpkeepCounts()
+        self.counts: UpkeepCounts = UpkeepCounts()
         """What it has done so far."""
 
     def configure(self, config: BrokerConfig) -> None:

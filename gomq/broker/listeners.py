@@ -26,8 +26,8 @@ class BrokerListener:
 
     def __init__(self, endpoint: Endpoint, bound: Sequence[socket.socket]) -> None:
         host, _ = endpoint.address
-        self.name = endpoint.name
-        self.address = Address(host, bound[0].getsockname()[1])
+        self.name: str = endpoint.name
+        self.address: Address = Address(host, bound[0].getsockname()[1])
         """Where it listens, the real port where 0 was asked for."""
         self.connections = 0
         """How many there are now."""

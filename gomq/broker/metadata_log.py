@@ -32,7 +32,7 @@ class MetadataLog:
     """
 
     def __init__(self, log: Log, *, on_failure: Callable[[LogOfflineError], None]) -> None:
-        self.values = _replay(log)
+        self.values: dict[str, dict[str, Any]] = _replay(log)
         """The state as it is on the device."""
         self._log = log
         self._on_failure = on_failure

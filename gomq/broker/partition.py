@@ -38,16 +38,16 @@ class Partition:
         self.leader_epoch = leader_epoch
         self.problem = problem
         """Why the partition takes no messages, or None while it does."""
-        self.is_deleted = False
+        self.is_deleted: bool = False
         """Whether its topic is gone: whoever still holds the partition answers as if it had never been."""
         self._log = log
         self._transactions = Transactions(log) if log is not None else None
         self._is_refused = False
         self._is_unreadable = False
         self._visible = log.end if log is not None else LogPosition(0, 0, 0)
-        self.first_end = self._visible.offset
+        self.first_end: int = self._visible.offset
         """Where the log ended when it was opened: what is behind that came in since."""
-        self.bytes_in = 0
+        self.bytes_in: int = 0
         """Bytes of batches appended since then."""
         self.bytes_out = 0
         """Bytes sent to consumers since then."""

@@ -30,8 +30,8 @@ class Serving:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self.connections = Connections(state.config.connection_limits)
-        self.refusals = 0
+        self.connections: Connections = Connections(state.config.connection_limits)
+        self.refusals: int = 0
         """How many connections could not be taken."""
         self._complaints = Complaints()
         state.running.subscribe(self._configure)

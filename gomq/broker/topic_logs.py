@@ -52,7 +52,7 @@ class TopicLogs:
     def __init__(self, directory: LogDirectory, *, is_promised: bool) -> None:
         self._directory = directory
         self._is_promised = is_promised
-        self.is_clean = directory.checkpoints.was_clean
+        self.is_clean: bool = directory.checkpoints.was_clean
         """Whether every log opened so far was left in order."""
 
     def open_metadata(self) -> Log:

@@ -45,11 +45,11 @@ class Topics(Catalogue):
         self._logs = logs
         self._metadata = MetadataLog(logs.open_metadata(), on_failure=self.fail)
         self._running = running
-        self.dynamic = DynamicConfigs(running)
+        self.dynamic: DynamicConfigs = DynamicConfigs(running)
         """What was set for the broker while it ran; ``alter_broker_configs`` changes it."""
         self._changing = anyio.Lock()
         self._failure: str | None = None
-        self.leader_epoch = 0
+        self.leader_epoch: int = 0
         """Of every partition; it rises with every start after an unclean stop (KIP-320)."""
 
     @classmethod

@@ -14,7 +14,7 @@ from gomq.net.scope import first_failure
 FAILED: Final = 1
 """The exit code of whatever did not work; wrong usage is 2."""
 
-option = partial(click.option, show_envvar=True, show_default=True)
+option: Final = partial(click.option, show_envvar=True, show_default=True)
 """An option whose help names its environment variable and its default."""
 
 
@@ -54,7 +54,7 @@ def pairs(_: click.Context, parameter: click.Parameter, values: Sequence[str]) -
     return [(name, rest) for name, _, rest in found]
 
 
-broker_option = option(
+broker_option: Final = option(
     "-b",
     "--broker",
     envvar="GOMQ_BROKER",
@@ -63,7 +63,7 @@ broker_option = option(
     metavar="HOST:PORT",
     help="Broker to talk to; of a cluster several, comma-separated.",
 )
-format_option = option(
+format_option: Final = option(
     "--format",
     "output_format",
     envvar="GOMQ_FORMAT",
@@ -77,7 +77,7 @@ BACKENDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
     "trio": {"backend": "trio"},
 }
-backend_option = option(
+backend_option: Final = option(
     "--backend", type=click.Choice(list(BACKENDS)), default="asyncio", help="Event loop to run the broker on."
 )
 

@@ -69,8 +69,8 @@ class Batch:
     __slots__ = ("_columns", "_messages", "partition", "topic")
 
     def __init__(self, topic: str, partition: int, columns: Columns) -> None:
-        self.topic = topic
-        self.partition = partition
+        self.topic: str = topic
+        self.partition: int = partition
         self._columns = columns
         self._messages: list[Message] | None = None
 

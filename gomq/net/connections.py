@@ -60,7 +60,7 @@ class Connections:
     """
 
     def __init__(self, limits: ConnectionLimits, *, clock: Callable[[], float] = anyio.current_time) -> None:
-        self.memory = RequestMemory(limits.queued_bytes)
+        self.memory: RequestMemory = RequestMemory(limits.queued_bytes)
         self._limits = limits
         self._clock = clock
         self._by_address: Counter[str] = Counter()

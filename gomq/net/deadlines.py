@@ -52,7 +52,7 @@ class Deadlines:
     def __init__(self, now: float) -> None:
         self._reading = _Stretch(now)
         self._sending = _Stretch(now)
-        self.is_quiet = False
+        self.is_quiet: bool = False
         """Whether nothing at all came or went between the last two sweeps."""
 
     def check(self, standing: Standing, now: float, limits: ConnectionLimits) -> Overdue | None:

@@ -39,7 +39,7 @@ class Listener:
 
     def __init__(self, bound: socket.socket, host: str) -> None:
         self._socket = bound
-        self.address = Address(host, bound.getsockname()[1])
+        self.address: Address = Address(host, bound.getsockname()[1])
         """Where it listens, the real port where 0 was asked for."""
 
     async def accept_forever(

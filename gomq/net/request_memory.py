@@ -33,7 +33,7 @@ class RequestMemory:
         self._total = total
         self._taken: dict[str, int] = {}
         self._waiters: deque[_Waiter] = deque()
-        self.taken_bytes = 0
+        self.taken_bytes: int = 0
         """How much is taken now."""
 
     @property

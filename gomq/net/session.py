@@ -63,7 +63,7 @@ class OverdueError(Exception):
 
     def __init__(self, overdue: Overdue) -> None:
         super().__init__(overdue.reason)
-        self.is_blameless = overdue.is_blameless
+        self.is_blameless: bool = overdue.is_blameless
         """Whether the peer did nothing wrong: it was only idle."""
 
 

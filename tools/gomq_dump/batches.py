@@ -57,7 +57,7 @@ class LogWalk:
     """The batches of one log file and what is wrong between them, in the file's order. To be walked once."""
 
     def __init__(self, reader: ByteReader, base_offset: int, *, with_records: bool = False) -> None:
-        self.next_offset = base_offset
+        self.next_offset: int = base_offset
         """Offset that the next batch should have; at the end, that of the next segment."""
         self._reader = reader
         self._search = BatchSearch(reader)

@@ -16,7 +16,7 @@ class ByteReader:
 
     def __init__(self, descriptor: int, *, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._descriptor = descriptor
-        self.size = os.fstat(descriptor).st_size
+        self.size: int = os.fstat(descriptor).st_size
         self._chunk_bytes = chunk_bytes
         self._chunk = memoryview(b"")
         self._chunk_start = 0

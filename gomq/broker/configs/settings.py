@@ -35,7 +35,7 @@ BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 BY_KAFKA_NAME: Final = {setting.wire_name: setting for setting in SETTINGS}
 BY_FIELD: Final = {setting.field: setting for setting in SETTINGS}
 _FIELD_NAMES: Final = {
-    name: setting.name for setting in SETTINGS if "_" in (name := setting.field.removeprefix(LOG_PREFIX))
+    name: setting.name for setting in SETTINGS for name in (setting.field.removeprefix(LOG_PREFIX),) if "_" in name
 }
 _FIELD_NAME: Final = re.compile(rf"\b({'|'.join(_FIELD_NAMES)})\b")
 

@@ -55,7 +55,7 @@ class Context:
     """One fetch: which partitions it looks at, and what of them its answer holds. Here: without a session."""
 
     def __init__(self, wanted: Iterable[Wanted], *, error_code: int = 0) -> None:
-        self.wanted = tuple(wanted)
+        self.wanted: tuple[Wanted, ...] = tuple(wanted)
         self.error_code = error_code
         """What is wrong with the session; nothing is looked at then."""
 
@@ -104,9 +104,9 @@ class CachedPartition:
     __slots__ = ("high_watermark", "log_start", "wanted")
 
     def __init__(self, wanted: Wanted, high_watermark: int = -1, log_start: int = -1) -> None:
-        self.wanted = wanted
-        self.high_watermark = high_watermark
-        self.log_start = log_start
+        self.wanted: Wanted = wanted
+        self.high_watermark: int = high_watermark
+        self.log_start: int = log_start
 
     def take(self, found: Found) -> bool:
         """Take note of what was found; say if that is news. Kafka: ``maybeUpdateResponseData``."""
@@ -132,16 +132,17 @@ class FetchSession:
     def __init__(
         self, session_id: int, partitions: dict[PartitionKey, CachedPartition], *, by_id: bool, now_ms: int
     ) -> None:
-        self.id = session_id
-        self.partitions = partitions
+        self.id: int = session_id
+        self.partitions: dict[PartitionKey, CachedPartition] = partitions
         """In the order of the answers."""
-        self.by_id = by_id
-        self.epoch = next_epoch(INITIAL_EPOCH)
+        self.by_id: bool = by_id
+        self.epoch: int = next_epoch(INITIAL_EPOCH)
         """Of the next request."""
-        self.created_ms = self.last_used_ms = now_ms
-        self.size = 0
+        self.created_ms: int = now_ms
+        self.last_used_ms: int = now_ms
+        self.size: int = 0
         """Partitions when it was last used, as they are counted."""
-        self.is_old = False
+        self.is_old: bool = False
         """Whether one with more partitions may take its slot."""
 
     def update(self, wanted: Mapping[PartitionKey, Wanted], forgotten: Iterable[PartitionKey]) -> None:
@@ -181,9 +182,9 @@ class FetchSessions:
         self._eviction_ms = eviction_ms
         self._draw = draw
         self._by_id: dict[int, FetchSession] = {}  # the one that was unused for the longest time comes first
-        self.partition_count = 0
+        self.partition_count: int = 0
         """Of all sessions."""
-        self.evictions = 0
+        self.evictions: int = 0
         """How many sessions lost their slot to another."""
 
     def __len__(self) -> int:

@@ -16,9 +16,9 @@ class FlushCounts:
     """What the flusher does."""
 
     def __init__(self) -> None:
-        self.duration = Histogram(_SECONDS)
+        self.duration: Histogram = Histogram(_SECONDS)
         """Seconds that each sync of a log took."""
-        self.batches = Histogram(_BATCHES)
+        self.batches: Histogram = Histogram(_BATCHES)
         """How many appended batches each trip to the device made durable: the size of a group commit."""
 
     def note(self, batches: int, seconds: Iterable[float]) -> None:

@@ -28,12 +28,12 @@ class RequestMetrics:
     __slots__ = ("count", "duration", "errors", "refused", "waiting")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.refused = 0
+        self.count: int = 0
+        self.refused: int = 0
         """How many could not be answered, and closed their connection."""
-        self.waiting = 0
+        self.waiting: int = 0
         """How many wait now for what others do: messages, a sync, members of a group."""
-        self.duration = Histogram(_SECONDS)
+        self.duration: Histogram = Histogram(_SECONDS)
         """Seconds from when a request was read to when its answer was ready to be sent."""
         self.errors: Counter[int] = Counter()
         """By Kafka's error code: how many were in answers."""

@@ -30,7 +30,7 @@ class Monitoring:
     """What can be asked of a broker over HTTP."""
 
     def __init__(self) -> None:
-        self.metrics = Metrics()
+        self.metrics: Metrics = Metrics()
         self.address: Address | None = None
         """Where it is answered."""
         self._sources: Sources | None = None

@@ -37,10 +37,10 @@ class Intake:
         self._paused: set[TopicPartition] = set()
         self._beyond: frozenset[TopicPartition] = frozenset()
         """Those that an iteration with an end has read to that end."""
-        self.drops_unknown = False
+        self.drops_unknown: bool = False
         """Whether a topic may be deleted, and made anew, and is read from its first message on then; if not, that ends
         the iteration."""
-        self.reader = Reader(self._buffer)
+        self.reader: Reader = Reader(self._buffer)
 
     @property
     def assignment(self) -> frozenset[TopicPartition]:

@@ -30,7 +30,7 @@ class Desk:
 
     def __init__(self, settings: DeliverySettings, dead_letters: DeadLetterTopic | None) -> None:
         self.settings = settings
-        self.ledger = Ledger(settings)
+        self.ledger: Ledger = Ledger(settings)
         self._dead_letters = dead_letters
         self._has_ended = False
         self._failure: GomqError | None = None

@@ -32,19 +32,19 @@ class Entry:
     )  # fmt: skip
 
     def __init__(self, message: Message, target: tuple[str, int], lane: tuple[object, ...], progress: Progress) -> None:
-        self.message = message
-        self.target = target
-        self.lane = lane
-        self.progress = progress
-        self.attempt = 1
+        self.message: Message = message
+        self.target: tuple[str, int] = target
+        self.lane: tuple[object, ...] = lane
+        self.progress: Progress = progress
+        self.attempt: int = 1
         """The one that is under way or comes next."""
         self.holder: object = None
         """The delivery in which it is in hand."""
-        self.is_entered = False
+        self.is_entered: bool = False
         """Whether the block of that delivery was entered."""
-        self.is_counted = True
+        self.is_counted: bool = True
         """Whether its partition is still ours, so that finishing it means something."""
-        self.is_given_up = False
+        self.is_given_up: bool = False
         """Whether it is not handed out again."""
         self.failure: Exception | None = None
         self.reason: str | None = None
