@@ -62,10 +62,11 @@ def test_what_is_served_reaches_back_to_kafka_2_1_and_on_to_the_newest_schema():
         Api.GET_TELEMETRY_SUBSCRIPTIONS: 0, Api.PUSH_TELEMETRY: 0, Api.LIST_CONFIG_RESOURCES: 0,  # from 3.7 on
         Api.DESCRIBE_TOPIC_PARTITIONS: 0,  # from 3.8 on
     }  # fmt: skip
+    unfinished = {Api.INIT_PRODUCER_ID}  # its version 6 is not offered by Kafka 4.3 either
     for api, (oldest, newest) in SERVED.items():
         assert oldest <= of_kafka_2_1[api] <= newest
         with pytest.raises(UnknownEntity):
-            schema(api, newest + 1, "request")
+            schema(api, newest + 1 + (api in unfinished), "request")
 
 
 @pytest.mark.parametrize(("api", "version"), EVERY_VERSION)
