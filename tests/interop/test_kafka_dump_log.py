@@ -82,6 +82,7 @@ def publish(kafka: Kafka, topic: str, codec: str, *, idempotent: bool) -> None:
         "compression.type": codec,
         "linger.ms": 5,
         "enable.idempotence": idempotent,
+        "max.in.flight": 1,  # or what a new topic's leader refuses at first comes behind what follows
     })  # fmt: skip
     for record in varied_records(MESSAGES_PER_CODEC):
         producer.produce(topic, record.value, record.key, 0, timestamp=record.timestamp, headers=list(record.headers))
