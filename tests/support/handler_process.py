@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -44,9 +44,7 @@ class HandlerProcess:
 
 
 @contextmanager
-def handler_process(
-    address: str, file: Path, *, backend: str, seed: int, way: str = "run"
-) -> Iterator[HandlerProcess]:
+def handler_process(address: str, file: Path, *, backend: str, seed: int, way: str = "run") -> Iterator[HandlerProcess]:
     """Run one until it is killed, at the latest at the end of the block; it must not end by itself."""
     file.touch()
     arguments = [address, str(file), backend, str(seed), way]
@@ -68,6 +66,17 @@ def handled(file: Path) -> set[tuple[int, int]]:
     return {(int(partition), int(offset)) for partition, offset in map(bytes.split, lines)}
 
 
+async def in_parts(consumer: gomq.Consumer, way: str) -> AsyncIterator[Sequence[gomq.Message]]:
+    """Ask for messages, one by one or more at a time."""
+    while way == "take":
+        yield await consumer.take(20)
+    if way == "batches":
+        async for batch in consumer.batches():
+            yield batch.messages
+    async for message in consumer:
+        yield [message]
+
+
 class Worker:
     """Handles messages."""
 
@@ -84,21 +93,24 @@ class Worker:
             raise LookupError("no")
         await self.handle(delivery.message)
 
+    async def run(self, consumer: gomq.Consumer) -> None:
+        await consumer.run(
+            self.handle_at_last,
+            concurrency=4,
+            order="key",
+            max_attempts=3,
+            backoff=0.001,
+            ack_timeout=5,
+            dead_letter="orders.dead",
+        )
+
     async def consume(self, consumer: gomq.Consumer, way: str) -> None:
         """Handle everything that comes, in the way that is wanted."""
         if way == "run":
-            attempts = {"max_attempts": 3, "backoff": 0.001, "ack_timeout": 5}
-            await consumer.run(self.handle_at_last, concurrency=4, order="key", dead_letter="orders.dead", **attempts)
-        elif way == "batches":
-            async for batch in consumer.batches():
-                for message in batch.messages:
-                    await self.handle(message)
-        elif way == "take":
-            while True:
-                for message in await consumer.take(20):
-                    await self.handle(message)
-        async for message in consumer:
-            await self.handle(message)
+            await self.run(consumer)
+        async for messages in in_parts(consumer, way):
+            for message in messages:
+                await self.handle(message)
             if way == "commit":
                 await consumer.commit()
 
@@ -106,12 +118,10 @@ class Worker:
 async def work(address: str, path: str, seed: int, way: str) -> None:
     # a static member has its partitions back at once, where another would wait until its former self is missed
     group = GroupSettings(GROUP, instance_id="worker", commit_interval=0.02)
-    async with gomq.Consumer(
-        address, "orders", start="earliest", group=group, auto_commit=way != "commit"
-    ) as consumer:
+    async with gomq.Consumer(address, "orders", start="earliest", group=group, auto_commit=way != "commit") as consumer:
         await Worker(path, seed).consume(consumer, way)
 
 
 if __name__ == "__main__":
-    _, *places, loop, number, asked_for = sys.argv
-    anyio.run(work, *places, int(number), asked_for, backend=loop)
+    _, broker, path, loop, number, asked_for = sys.argv
+    anyio.run(work, broker, path, int(number), asked_for, backend=loop)

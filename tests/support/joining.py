@@ -25,11 +25,15 @@ class Reader:
     def __init__(self) -> None:
         self.events: list[str] = []
         self.points: dict[TopicPartition, int] = {}
+        self.begins_after: anyio.Event | None = None
+        """Where it takes its time to begin with what it is given."""
 
     def topics(self) -> Mapping[str, int]:
         return {"orders": 2}
 
     async def assigned(self, added: Mapping[TopicPartition, int | None]) -> None:
+        if self.begins_after is not None:
+            await self.begins_after.wait()
         self.events.append("assigned")
         self.points.update({partition: offset or 0 for partition, offset in added.items()})
 

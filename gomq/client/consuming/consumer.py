@@ -50,7 +50,7 @@ class Consumer(Reading):
             block is entered.
         start: instead of ``replay``, where to begin: "earliest", "latest", an offset, a datetime with a time zone or a
             timedelta, so long ago. Where no message is so late, the end.
-        group: the consumer group to share partitions and remember offsets with.
+        group: the consumer group to share partitions and remember offsets with; ``docs/groups.md`` has all.
         isolation: "read_committed" leaves out what was published in transactions that were aborted, and waits for
             those that are open.
         out_of_range: where to go on when the wanted offset is not there: "earliest", "latest", or "raise".
@@ -208,10 +208,11 @@ class Consumer(Reading):
 
         Args:
             offsets: the next one to read of each partition, whose index is enough where one topic is read; None for
-                all that was handed out, that in hand included.
+                all that was handed out, that in hand included, less what is given up meanwhile.
 
         Raises:
-            RebalanceInProgressError: a partition is not this consumer's, or no more: another one may read it.
+            RebalanceInProgressError: a partition is not this consumer's, or no more: another one may read it. Or a
+                rebalance takes too long.
             BrokerError: named after another of Kafka's codes.
         """
         group = self._grouped

@@ -110,8 +110,12 @@ class GroupSide:
 
     async def commit(self, offsets: Mapping[TopicPartition, int | OffsetAndMetadata] | None) -> None:
         """Commit these, or all that was handed out."""
-        if self._offsets is not None and self._reading is not None:
-            await self._offsets.commit(to_commit(self._reading.handed_out() if offsets is None else offsets))
+        if self._offsets is None or self._reading is None:
+            return
+        if offsets is None:
+            await self._offsets.commit_own(to_commit(self._reading.handed_out()))
+        else:
+            await self._offsets.commit(to_commit(offsets))
 
     async def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, CommittedOffset | None]:
         """Read what the group has committed."""

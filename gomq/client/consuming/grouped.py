@@ -61,6 +61,8 @@ class GroupReading:
         self._draining = anyio.CancelScope()
         self._awaited: set[TopicPartition] = set()
         """What was given and is about to be read."""
+        self._given_notice: frozenset[TopicPartition] = frozenset()
+        """Of what is being revoked: ``on_revoked`` has heard, even where it is lost meanwhile."""
         self.deliveries: Deliveries | None = None
         """These know, where they are used, what is processed."""
 
@@ -92,10 +94,12 @@ class GroupReading:
                 await self.deliveries.drain(partitions, within=self._drain_timeout)
             await self._intake.drain(partitions, timeout=0 if self.deliveries is not None else self._drain_timeout)
         if still_here := partitions & self._intake.assignment:
+            self._given_notice = still_here
             await _tell(self._listeners.revoked, still_here)
 
     def released(self, partitions: frozenset[TopicPartition]) -> None:
         """Forget these."""
+        self._given_notice -= partitions
         self._intake.revoke(partitions & self._intake.assignment)
         if self.deliveries is not None:
             self.deliveries.forget(partitions)
@@ -104,9 +108,13 @@ class GroupReading:
     def lost(self, partitions: frozenset[TopicPartition]) -> None:
         """Forget these at once; whoever waits for what is in hand of them need not."""
         self._awaited -= partitions
+        is_news = partitions - self._given_notice
         self.released(partitions)
         self._draining.cancel()
-        self._tasks.start_soon(_tell, self._listeners.lost or self._listeners.revoked, partitions)
+        if self._listeners.lost is not None:
+            self._tasks.start_soon(_tell, self._listeners.lost, partitions)
+        elif is_news:
+            self._tasks.start_soon(_tell, self._listeners.revoked, is_news)
 
     def commit_points(self) -> Mapping[TopicPartition, int]:
         """Say how far everything is processed."""

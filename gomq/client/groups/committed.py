@@ -116,7 +116,7 @@ class GroupOffsets:
             for partition, code in failed.items()
         ]
         if errors:
-            raise min(errors, key=_is_retriable)
+            raise min(errors, key=is_retriable)
 
     async def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, CommittedOffset | None]:
         """Read what was committed; None where nothing was. Tries again where that may help.
@@ -172,14 +172,14 @@ class GroupOffsets:
             deadline: when it is too late.
             may_pass: whether it is of use though Kafka says otherwise.
         """
-        if not (_is_retriable(error) or may_pass) or anyio.current_time() >= deadline:
+        if not (is_retriable(error) or may_pass) or anyio.current_time() >= deadline:
             raise error
         if not isinstance(error, BrokerError) or error.code in LOST_COORDINATOR_CODES:
             self._coordinator.forget()
         await anyio.sleep(self._backoff.next())
 
 
-def _is_retriable(error: GomqError) -> bool:
+def is_retriable(error: GomqError) -> bool:
     """Kafka tries a commit again for a topic that is not known yet, too."""
     return error.retriable or (isinstance(error, BrokerError) and error.code == _UNKNOWN_TOPIC)
 

@@ -10,7 +10,7 @@ from gomq.client.groups.auto_commit import CommitLedger
 from gomq.client.groups.committed import GroupOffsets, Identity
 from gomq.client.groups.offsets import OffsetAndMetadata
 from gomq.client.groups.settings import GroupSettings
-from gomq.client.groups.state import REBALANCE_IN_PROGRESS, Member
+from gomq.client.groups.state import ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, Member
 from gomq.client.groups.turns import Turns
 from gomq.errors import BrokerError, GomqError, error_for
 from gomq_storage.layout import TopicPartition
@@ -60,29 +60,60 @@ class Committer:
         self._ledger.forget(partitions)
 
     async def commit(
-        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], turns: Turns, *, patience: float
+        self,
+        offsets: Mapping[TopicPartition, OffsetAndMetadata],
+        turns: Turns,
+        *,
+        patience: float,
+        drops_foreign: bool = False,
     ) -> None:
-        """Commit what was asked for; see ``Membership.commit``."""
+        """Commit what was asked for; see ``Membership.commit`` and ``commit_own``."""
         deadline = anyio.current_time() + patience
-        while True:
-            try:
-                with anyio.fail_after(max(deadline - anyio.current_time(), 0)):
-                    while self._member.is_rebalancing and offsets.keys() <= self._member.owned:
-                        await turns.wait()
-            except TimeoutError:
-                raise self._not_now("it takes too long") from None
-            if foreign := offsets.keys() - self._member.owned:
+        while offsets:
+            await self._wait_for_generation(offsets, turns, deadline)
+            foreign = offsets.keys() - self._member.owned
+            if foreign and not drops_foreign:
                 named = ", ".join(map(str, sorted(foreign)))
                 raise self._not_now(f"this consumer does not read {named}, and another one may")
-            try:
-                return self.offsets.check(await self._commit_once(offsets))
-            except GomqError as error:
-                is_between = getattr(error, "code", None) == REBALANCE_IN_PROGRESS
-                await self.offsets.pause_after(error, deadline, may_pass=is_between)
+            if foreign:
+                offsets = {each: offset for each, offset in offsets.items() if each not in foreign}
+            elif await self._is_committed(offsets, deadline):
+                return
+
+    async def _wait_for_generation(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], turns: Turns, deadline: float
+    ) -> None:
+        """Wait until a rebalance is over, as far as its partitions may outlast it."""
+        try:
+            with anyio.fail_after(max(deadline - anyio.current_time(), 0)):
+                while self._member.is_rebalancing and offsets.keys() <= self._member.owned:
+                    await turns.wait()
+        except TimeoutError:
+            raise self._not_now("it takes too long") from None
+
+    async def _is_committed(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], deadline: float) -> bool:
+        """Commit; where that failed and may succeed later, pause. A rebalance may have been quicker than the commit."""
+        generation = self._member.generation
+        try:
+            self.offsets.check(await self._commit_once(offsets))
+        except GomqError as error:
+            code = getattr(error, "code", None)
+            was_late = code == ILLEGAL_GENERATION and 0 <= generation < self._member.generation
+            await self.offsets.pause_after(error, deadline, may_pass=was_late or code == REBALANCE_IN_PROGRESS)
+            return False
+        return True
 
     def _not_now(self, reason: str) -> GomqError:
         what = f"group {self._settings.group_id!r} has rebalanced, and nothing was committed: {reason}"
         return error_for(REBALANCE_IN_PROGRESS, what)
+
+    async def commit_starts(self, starts: Mapping[TopicPartition, int | None]) -> None:
+        """Commit where partitions begin for which nothing was committed.
+
+        Whoever reads them next, should this member die, goes on there and not at what is the end by then.
+        """
+        if self.is_automatic:
+            await self._commit_changed([partition for partition, start in starts.items() if start is None])
 
     async def commit_often(self) -> None:
         """Commit what has changed, for ever."""

@@ -12,9 +12,16 @@ from gomq.errors import BrokerError, GomqError
 
 LEAVE_SECONDS: Final = 5.0
 """For the last commit and for leaving, together."""
+HURRIED_SECONDS: Final = 1.0
+"""The same where the consumer is cancelled, or interrupted: whoever presses Ctrl-C is not kept waiting."""
 
 ConnectAnew: TypeAlias = Callable[[TaskGroup], Cluster]
 """Makes a cluster whose tasks run in a group that nobody has cancelled."""
+
+
+def seconds_to_leave(error: BaseException | None) -> float:
+    """Say how long leaving may take for what ends the consumer's block."""
+    return LEAVE_SECONDS if error is None or isinstance(error, Exception) else HURRIED_SECONDS
 
 
 async def say_goodbye(

@@ -16,7 +16,7 @@ from gomq.client.groups.committed import GroupOffsets
 from gomq.client.groups.committer import Committer
 from gomq.client.groups.conversation import Conversation
 from gomq.client.groups.coordinator import GroupCoordinator
-from gomq.client.groups.farewell import LEAVE_SECONDS, ConnectAnew, say_goodbye
+from gomq.client.groups.farewell import LEAVE_SECONDS, ConnectAnew, say_goodbye, seconds_to_leave
 from gomq.client.groups.leader import Leader
 from gomq.client.groups.leading import protocols
 from gomq.client.groups.offsets import CommittedOffset, OffsetAndMetadata
@@ -111,11 +111,10 @@ class Membership:
             self._turns.start(self._committer.commit_often)
         try:
             await self._has_begun.wait()
-        except BaseException:
-            await self.leave()
+            self._check()
+        except BaseException as error:
+            await self.leave(within=seconds_to_leave(error))
             raise
-        if self._failure is not None:
-            raise own_copy(self._failure)
 
     def subscription_changed(self) -> None:
         """Hear that ``Assignee.topics`` has another answer; joins again where the others have to know."""
@@ -130,24 +129,36 @@ class Membership:
             UnknownMemberIdError, IllegalGenerationError, FencedInstanceIdError: it is no member any more.
             BrokerError: another one, named after Kafka's code.
         """
-        if self._failure is not None:
-            raise own_copy(self._failure)
-        await self._committer.commit(offsets, self._turns, patience=self._patience)
+        await self._commit(offsets)
+
+    async def commit_own(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit like ``commit``, less what is given up meanwhile: to have been told of that was its last chance."""
+        await self._commit(offsets, drops_foreign=True)
+
+    async def _commit(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata], *, drops_foreign: bool = False
+    ) -> None:
+        self._check()
+        await self._committer.commit(offsets, self._turns, patience=self._patience, drops_foreign=drops_foreign)
 
     async def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, CommittedOffset | None]:
         """Read what the group has committed."""
         return await self._committer.offsets.committed(partitions)
 
-    async def leave(self) -> None:
+    async def leave(self, *, within: float = LEAVE_SECONDS) -> None:
         """Commit for the last time, and leave; a static member stays, and its session runs out unless it returns.
 
-        It takes ``LEAVE_SECONDS`` at most, also where the caller is cancelled, and raises nothing: whatever could not
+        It takes so many seconds at most, also where the caller is cancelled, and raises nothing: whatever could not
         be said is found out by the coordinator when the session runs out.
         """
-        with anyio.move_on_after(LEAVE_SECONDS, shield=True):
+        with anyio.move_on_after(within, shield=True):
             await self._turns.end()
-            if self._failure is None:
+            if self._failure is None or self._member.has_coordinator:
                 await say_goodbye(self._coordinator, self._say_goodbye, self._connect_anew)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise own_copy(self._failure)
 
     async def _say_goodbye(self) -> None:
         await self._committer.commit_last()
@@ -163,9 +174,7 @@ class Membership:
                 break
             await self._take(step)
             self._settle()
-        failure = step.error
-        assert isinstance(failure, GomqError)
-        self._failure = failure
+        failure = self._failure = step.error
         if not self._has_begun.is_set():
             self._has_begun.set()
         elif self._on_failure is not None:
@@ -256,6 +265,7 @@ class Membership:
             self._member.fail(error)
             return
         self._member.assigned()
+        await self._committer.commit_starts(starts)
         is_early = not self._has_begun.is_set() and self._settings.is_cooperative and not self._member.owned
         if not (is_early and await self._alive.expect_more()):
             self._has_begun.set()

@@ -38,7 +38,7 @@ class GroupSettings:
     def __post_init__(self) -> None:
         for name in ("session_timeout", "heartbeat_interval", "rebalance_timeout", "commit_interval"):
             positive(name, getattr(self, name), most=MOST_SECONDS)
-        if self.drain_timeout < 0:
+        if not self.drain_timeout >= 0:  # NaN is not
             raise ConfigurationError(f"drain_timeout must be at least 0, not {self.drain_timeout}")
         if self.heartbeat_interval >= self.session_timeout:
             raise ConfigurationError(

@@ -58,17 +58,17 @@ class Member:
 
     def __init__(self, settings: GroupSettings) -> None:
         self._settings = settings
-        self.phase = Phase.UNJOINED
-        self.member_id = ""
-        self.generation = NO_GENERATION
-        self.protocol = ""
-        self.owned = _NOTHING
+        self.phase: Phase = Phase.UNJOINED
+        self.member_id: str = ""
+        self.generation: int = NO_GENERATION
+        self.protocol: str = ""
+        self.owned: frozenset[TopicPartition] = _NOTHING
         """What it reads."""
-        self.previous = Previous()
+        self.previous: Previous = Previous()
         """Its last assignment, which sticky assignors are told."""
         self.joined: Joined | None = None
         """The answer by which it came into its generation."""
-        self.has_coordinator = False
+        self.has_coordinator: bool = False
         self._target = _NOTHING
         self._topics: frozenset[str] = frozenset()
         self._lost = _NOTHING
@@ -221,6 +221,7 @@ class Member:
             self._take_code(code, "does not take signs of life")
         if code in {0, REBALANCE_IN_PROGRESS}:
             self._seen_at = max(self._seen_at, now)
+            self.has_coordinator = True
 
     def commit_answered(self, code: int, generation: int) -> None:
         """Take what the answer to an OffsetCommit, sent in a generation, says of the membership."""
@@ -257,8 +258,8 @@ class Member:
         return self._seen_at + self._settings.session_timeout if self.is_in_generation else None
 
     def heartbeat_at(self) -> float | None:
-        """When the next sign of life is due, where any is."""
-        if not self.is_in_generation or not self.has_coordinator:
+        """When the next sign of life is due, where any is: it looks for the coordinator itself where that is lost."""
+        if not self.is_in_generation:
             return None
         return max(self._heartbeat_at, self._seen_at + self._settings.heartbeat_interval)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+from gomq.errors import GomqError
 from gomq_storage.layout import TopicPartition
 
 
@@ -39,7 +40,7 @@ class Wait(NamedTuple):
 class GiveUp(NamedTuple):
     """The membership has ended, for this reason."""
 
-    error: Exception
+    error: GomqError
 
 
 Step: TypeAlias = FindCoordinator | Revoke | Join | Synchronise | Assign | Wait | GiveUp

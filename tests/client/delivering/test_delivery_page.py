@@ -1,10 +1,7 @@
 """What docs/delivery.md shows works, and what it says of options, headers and limits is so."""
 
-import inspect
 import re
-import textwrap
 from dataclasses import fields
-from pathlib import Path
 
 import anyio
 import pytest
@@ -13,13 +10,13 @@ import gomq
 from gomq.client.delivering.dead_letters import dead_letter_headers
 from gomq.client.delivering.settings import DeliveryOptions, DeliverySettings
 from tests.client.producing.test_publish import everything
+from tests.support.documented import examples, first_columns, page, run_example
 from tests.support.virtual_source import message
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "delivery.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PAGE = page("delivery.md")
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["loop", "handler", "words"])
+@pytest.mark.parametrize("example", examples(PAGE), ids=["loop", "handler", "words"])
 async def test_its_examples_run(broker: gomq.Broker, example: str, capsys: pytest.CaptureFixture[str]):
     async with gomq.Producer(broker.address) as producer:
         for value in (b"one", None, b"two", b"three"):
@@ -37,16 +34,9 @@ async def test_its_examples_run(broker: gomq.Broker, example: str, capsys: pytes
             scope.cancel()
             await anyio.sleep_forever()
 
-    source = example.replace("localhost:9092", broker.address).replace("max_attempts=10", "max_attempts=2")
-    space: dict[str, object] = {"gomq": gomq}
-    program, runs, _ = source.partition("anyio.run(main)")
-    exec(program if runs else f"async def main():\n{textwrap.indent(program, '    ')}", space)
-    space["handle"] = handle
-    main = space["main"]
-    assert inspect.iscoroutinefunction(main)
-    with anyio.fail_after(20):
-        with anyio.CancelScope() as scope:
-            await main()
+    shortened = example.replace("max_attempts=10", "max_attempts=2")
+    with anyio.fail_after(20), anyio.CancelScope() as scope:
+        await run_example(shortened, broker.address, handle=handle)
 
     assert scope.cancelled_caught
     assert [value for value in handled if value is not None][-1] == b"three"
@@ -55,7 +45,7 @@ async def test_its_examples_run(broker: gomq.Broker, example: str, capsys: pytes
 
 
 def test_it_has_every_option_with_its_default():
-    rows = dict(re.findall(r"^\| `([a-z_]+)` \| `?([^|`]+)`? \|", PAGE, re.MULTILINE))
+    rows = first_columns(PAGE)
     defaults = {each.name: each.default for each in fields(DeliverySettings)}
 
     assert set(rows) == set(defaults) == set(DeliveryOptions.__annotations__)

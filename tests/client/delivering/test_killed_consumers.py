@@ -1,5 +1,6 @@
 """At least once: a consumer that is killed again and again handles every message, and commits none unhandled."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -48,7 +49,9 @@ async def dead_letters(address: str) -> set[tuple[int, int]]:
     }
 
 
-def kill_again_and_again(folder: Path, *, cycles: int, count: int, seed: int, backend: str) -> None:
+def kill_again_and_again(
+    folder: Path, *, cycles: int, count: int, seed: int, backend: str, ways: Sequence[str] = ("run",)
+) -> None:
     random = Random(seed)
     file = folder / "handled"
     with broker_in_thread(folder / "data") as broker:
@@ -56,7 +59,8 @@ def kill_again_and_again(folder: Path, *, cycles: int, count: int, seed: int, ba
         done: set[tuple[int, int]] = set()
         for cycle in range(cycles + 1):
             is_last = cycle == cycles
-            with handler_process(broker.address, file, backend=backend, seed=random.randrange(1 << 30)) as process:
+            life, way = random.randrange(1 << 30), ways[cycle % len(ways)]
+            with handler_process(broker.address, file, backend=backend, seed=life, way=way) as process:
                 if is_last:
                     wait_until(lambda: anyio.run(committed, broker.address) == ends, within=60)
                 else:

@@ -18,6 +18,7 @@ from tests.support.grouping import (
     SESSION,
     TOPIC,
     Reading,
+    committed,
     fill,
     grouping_broker,
     make_topic,
@@ -62,6 +63,18 @@ async def test_partitions_that_are_added_are_shared_out_too(broker: gomq.Broker)
         await until(lambda: one.assignment | other.assignment == partitions(count=6))
         await one.stop()
         await other.stop()
+
+
+async def test_a_partition_that_is_added_is_read_from_its_first_message_on(broker: gomq.Broker):
+    member = Reading(broker.address, replay=False, settings=WATCHFUL)
+    new = TopicPartition(TOPIC, PARTITIONS)
+    async with anyio.create_task_group() as tasks, gomq.Admin(broker.address) as admin:
+        await tasks.start(member.run)
+        await admin.create_partitions(TOPIC, PARTITIONS + 1)
+        async with gomq.Producer(broker.address) as producer:
+            await producer.publish(TOPIC, b"before anybody reads it", partition=PARTITIONS)
+        await until(lambda: member.messages == [(new, 0)])
+        await member.stop()
 
 
 async def test_a_message_in_hand_is_finished_before_its_partition_is_given_away(broker: gomq.Broker):
@@ -162,6 +175,30 @@ async def test_who_wants_to_hear_of_revocations_only_hears_of_losses_too(data: P
             await tasks.start(member.run)
         await until(lambda: member.told("revoked") == [ALL])
         await member.stop()
+
+
+@pytest.mark.parametrize("assignors", [("range",), ("cooperative-sticky",)])
+async def test_where_nobody_dies_each_message_is_handled_once(broker: gomq.Broker, assignors: tuple[str, ...]):
+    """However messages are asked for, and while they flow: a second member comes and goes again and again."""
+    group = quick("group", *assignors)
+    one = Reading(broker.address, group=group)
+    seen = one.messages
+    published = EACH
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(one.run)
+        for way in ("messages", "batches", "take", "commit"):
+            other = Reading(broker.address, group=group, way=way, auto_commit=way != "commit")
+            other.messages = seen
+            await tasks.start(other.run)
+            goal = len(seen) + 1
+            await fill(broker.address, range(EACH))
+            published += EACH
+            await until(partial(reaches, seen, goal))
+            await other.stop()
+        await until(lambda: len(set(seen)) == PARTITIONS * published)
+        await one.stop()
+    assert len(seen) == len(set(seen))
+    assert await committed(broker.address) == dict.fromkeys(range(PARTITIONS), published)
 
 
 def reaches(seen: list[tuple[TopicPartition, int]], count: int) -> bool:

@@ -1,5 +1,6 @@
 """Consumers of a group share a topic, come and go, and go on where the group was."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,14 +8,11 @@ import anyio
 import pytest
 
 import gomq
-from gomq.client import CommittedOffset
 from gomq.errors import (
-    ConfigurationError,
     FencedInstanceIdError,
     GroupMaxSizeReachedError,
     InconsistentGroupProtocolError,
     InvalidSessionTimeoutError,
-    RebalanceInProgressError,
 )
 from gomq_storage.layout import TopicPartition
 from tests.support.grouping import (
@@ -22,6 +20,7 @@ from tests.support.grouping import (
     SESSION,
     TOPIC,
     Reading,
+    committed,
     fill,
     grouping_broker,
     make_topic,
@@ -44,110 +43,6 @@ async def broker(data: Path) -> AsyncIterator[gomq.Broker]:
         yield running
 
 
-async def committed(broker: gomq.Broker, group: str = "group") -> dict[int, int]:
-    """What a group has committed, by partition."""
-    chosen = [TopicPartition(TOPIC, index) for index in range(PARTITIONS)]
-    async with gomq.Consumer(broker.address, partitions=chosen, group=group, auto_commit=False) as consumer:
-        found = await consumer.committed()
-    return {each.partition: offset.offset for each, offset in found.items() if offset is not None}
-
-
-async def test_the_block_is_entered_with_an_assignment_and_the_group_remembers_where_it_was(broker):
-    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
-        assert consumer.assignment == ALL
-        first = [await anext(consumer) for _ in range(30)]
-
-    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
-        rest = [await anext(consumer) for _ in range(PARTITIONS * EACH - 30)]
-
-    read = [(message.partition, message.offset) for message in (*first, *rest)]
-    assert sorted(read) == [(partition, offset) for partition in range(PARTITIONS) for offset in range(EACH)]
-    assert await committed(broker) == dict.fromkeys(range(PARTITIONS), EACH)
-
-
-async def test_a_message_in_hand_when_the_block_fails_is_read_again(broker):
-    read = []
-
-    async def fail_at_the_third() -> None:
-        async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
-            async for message in consumer:
-                read.append(message)
-                if len(read) == 3:
-                    raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        await fail_at_the_third()
-
-    assert (await committed(broker))[read[-1].partition] == read[-1].offset
-
-
-async def test_a_batch_in_hand_when_the_block_is_cancelled_is_read_again(broker):
-    with anyio.CancelScope() as scope:
-        async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
-            batch = await anext(consumer.batches())
-            scope.cancel()
-            await anyio.lowlevel.checkpoint()
-
-    found = await committed(broker)
-
-    assert found[batch.partition] == batch.messages[0].offset == 0
-
-
-async def test_nothing_is_committed_that_nobody_wants_committed(broker):
-    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True, auto_commit=False) as consumer:
-        await anext(consumer)
-
-    assert await committed(broker) == {}
-
-
-async def test_a_commit_takes_in_what_is_in_hand(broker):
-    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True, auto_commit=False) as consumer:
-        message = await anext(consumer)
-        await consumer.commit()
-        found = await consumer.committed(message.partition)
-
-    assert [each.offset for each in found.values() if each is not None] == [message.offset + 1]
-
-
-async def test_offsets_can_be_committed_with_a_note(broker):
-    target = TopicPartition(TOPIC, 2)
-    async with gomq.Consumer(broker.address, TOPIC, group="group", auto_commit=False) as consumer:
-        await consumer.commit({target: gomq.OffsetAndMetadata(7, "seven"), TopicPartition(TOPIC, 0): 3})
-        found = await consumer.committed(target, 0, 1)
-
-    assert found == {
-        target: CommittedOffset(7, "seven"),
-        TopicPartition(TOPIC, 0): CommittedOffset(3),
-        TopicPartition(TOPIC, 1): None,
-    }
-
-
-async def test_commits_are_made_in_the_background(broker):
-    async with gomq.Consumer(broker.address, TOPIC, group=quick(commit_interval=0.02), replay=True) as consumer:
-        while len(await consumer.take(1000)) < 1:
-            pass
-        await consumer.take(1000, timeout=0.01)
-        with anyio.fail_after(10):
-            while not any(each and each.offset for each in (await consumer.committed()).values()):
-                await anyio.lowlevel.checkpoint()
-
-
-async def test_only_a_consumer_with_a_group_commits(broker):
-    async with gomq.Consumer(broker.address, TOPIC) as consumer:
-        with pytest.raises(ConfigurationError, match="group"):
-            await consumer.commit()
-
-
-async def test_chosen_partitions_are_read_without_joining(broker):
-    chosen = [TopicPartition(TOPIC, 1)]
-    async with gomq.Consumer(broker.address, partitions=chosen, group="group", replay=True) as consumer:
-        for _ in range(5):
-            await anext(consumer)
-
-    async with gomq.Consumer(broker.address, partitions=chosen, group="group", replay=True) as consumer:
-        assert (await anext(consumer)).offset == 5
-
-
 @pytest.mark.parametrize("assignors", [EAGER, COOPERATIVE, ("roundrobin",), ("sticky",)])
 async def test_two_share_a_topic_and_one_has_all_of_it_when_the_other_leaves(broker, assignors):
     one, other = (Reading(broker.address, group=quick("group", *assignors)) for _ in range(2))
@@ -165,7 +60,7 @@ async def test_two_share_a_topic_and_one_has_all_of_it_when_the_other_leaves(bro
         await fill(broker.address, range(EACH))
         await until(lambda: len(set(one.messages + other.messages)) == PARTITIONS * EACH * 2)
         await one.stop()
-    assert await committed(broker) == dict.fromkeys(range(PARTITIONS), 2 * EACH)
+    assert await committed(broker.address) == dict.fromkeys(range(PARTITIONS), 2 * EACH)
     assert len(one.messages + other.messages) == PARTITIONS * EACH * 2
 
 
@@ -222,6 +117,28 @@ async def test_a_member_that_is_busy_for_longer_than_its_session_stays_one(broke
     assert lost == []
 
 
+async def test_who_blocks_the_event_loop_leaves_others_their_turn_between_messages(broker):
+    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
+        count = 0
+        with anyio.move_on_after(0.05):
+            async for _ in consumer:
+                count += 1
+                time.sleep(0.02)  # noqa: ASYNC251 - it is what is not to be done
+    assert count < EACH
+
+
+async def test_who_blocks_the_event_loop_for_longer_than_its_session_is_told_and_joins_again(broker):
+    member = Reading(broker.address, group=quick(session_timeout=SESSION))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(member.run)
+        time.sleep(2 * SESSION)  # noqa: ASYNC251 - it is what is not to be done
+        await until(lambda: member.told("assigned") == [ALL, ALL])
+        assert member.told("lost") == [ALL]
+        await until(lambda: len(set(member.messages)) == PARTITIONS * EACH)
+        await member.stop()
+    assert member.failure is None
+
+
 async def test_a_member_outlives_its_broker(data, free_tcp_port):
     listen = f"127.0.0.1:{free_tcp_port}"
     async with anyio.create_task_group() as tasks:
@@ -239,7 +156,7 @@ async def test_a_member_outlives_its_broker(data, free_tcp_port):
             assert (one.assignment, other.assignment) == had
             await one.stop()
             await other.stop()
-            assert await committed(broker) == dict.fromkeys(range(PARTITIONS), 2 * EACH)
+            assert await committed(broker.address) == dict.fromkeys(range(PARTITIONS), 2 * EACH)
     assert one.told("lost") == other.told("lost") == []
 
 
@@ -312,18 +229,6 @@ async def test_members_without_a_common_assignor_are_told(broker):
                 pytest.fail("entered")
 
 
-async def test_only_a_members_own_partitions_can_be_committed(broker):
-    one, other = (Reading(broker.address) for _ in range(2))
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(one.run)
-        await tasks.start(other.run)
-        await until(lambda: one.assignment | other.assignment == ALL)
-        with pytest.raises(RebalanceInProgressError, match=TOPIC):
-            await one.consumer.commit(dict.fromkeys(other.assignment, 1))
-        await one.stop()
-        await other.stop()
-
-
 async def test_who_is_told_of_an_assignment_can_seek_before_anything_is_handed_out(broker):
     async def skip(assigned: frozenset[TopicPartition]) -> None:
         for partition in assigned:
@@ -361,17 +266,3 @@ async def test_an_error_of_a_listener_ends_the_block(broker):
     with pytest.raises(ZeroDivisionError):
         async with gomq.Consumer(broker.address, TOPIC, group="group", on_assigned=fails):
             pytest.fail("entered")
-
-
-async def test_a_delivery_that_is_not_acknowledged_is_not_committed(broker):
-    async with gomq.Consumer(broker.address, TOPIC, group="group", replay=True) as consumer:
-        deliveries = consumer.deliveries()
-        seen = []
-        async for delivery in deliveries:
-            seen.append(delivery.message)
-            if len(seen) == 4:
-                break
-            await delivery.ack()
-    found = await committed(broker)
-    last = seen[-1]
-    assert found[last.partition] <= last.offset

@@ -1,108 +1,25 @@
 """A member and a coordinator that fails, moves, falls silent, or talks nonsense."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
 
-from gomq.client.cluster.cluster import Cluster
-from gomq.client.cluster.settings import ConnectionSettings
-from gomq.client.groups.membership import Membership
 from gomq.client.groups.offsets import OffsetAndMetadata
 from gomq.errors import (
     ConnectionFailedError,
     CoordinatorNotAvailableError,
     FencedInstanceIdError,
-    GomqError,
     GroupAuthorizationFailedError,
-    IllegalGenerationError,
     ProtocolError,
-    RebalanceInProgressError,
-    TopicAuthorizationFailedError,
     UnsupportedVersionError,
 )
 from gomq.protocol.api import Api, Versions
 from gomq_storage.layout import TopicPartition
 from tests.support.fake_broker import FakeCluster, hangs_up, sends, stays_silent, waits_for
 from tests.support.fake_group import FakeGroup
-from tests.support.grouping import quick
+from tests.support.joining import ALL, answers_after, joining
 from tests.support.waiting import until
-
-ALL = frozenset({TopicPartition("orders", 0), TopicPartition("orders", 1)})
-QUICK = ConnectionSettings(first_backoff=0.005, max_backoff=0.02, request_timeout=5.0)
-
-
-class Reader:
-    """Who reads what the group gives."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-        self.points: dict[TopicPartition, int] = {}
-
-    def topics(self) -> Mapping[str, int]:
-        return {"orders": 2}
-
-    async def assigned(self, added: Mapping[TopicPartition, int | None]) -> None:
-        self.events.append("assigned")
-        self.points.update({partition: offset or 0 for partition, offset in added.items()})
-
-    async def revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        assert partitions <= self.points.keys()
-        self.events.append("revoked")
-
-    def released(self, partitions: frozenset[TopicPartition]) -> None:
-        for partition in partitions:
-            del self.points[partition]
-
-    def lost(self, partitions: frozenset[TopicPartition]) -> None:
-        self.events.append("lost")
-        self.released(partitions)
-
-    def commit_points(self) -> Mapping[TopicPartition, int]:
-        return self.points
-
-
-class Joining:
-    """A membership, who reads, and how it failed, if it did."""
-
-    def __init__(self, membership: Membership, reader: Reader, failures: list[GomqError]) -> None:
-        self.membership = membership
-        self.reader = reader
-        self.failures = failures
-
-
-@asynccontextmanager
-async def joining(
-    fake: FakeCluster,
-    *,
-    auto_commit: bool = False,
-    require_stable: bool = False,
-    patience: float = 20.0,
-    **settings: Any,
-) -> AsyncIterator[Joining]:
-    """Make a member, which is to join."""
-    if "orders" not in fake.answers.topics:
-        fake.answers.make_topic("orders", partitions=2)
-    async with anyio.create_task_group() as tasks:
-        cluster = Cluster(fake.address, QUICK, tasks, owner="consumer")
-        reader = Reader()
-        failures: list[GomqError] = []
-        membership = Membership(
-            cluster,
-            quick("group", **settings),
-            reader,
-            tasks,
-            auto_commit=auto_commit,
-            require_stable=require_stable,
-            patience=patience,
-            on_failure=failures.append,
-        )
-        yield Joining(membership, reader, failures)
-        await membership.leave()
-        cluster.close()
-        tasks.cancel_scope.cancel()
 
 
 @pytest.fixture
@@ -230,89 +147,13 @@ async def test_offsets_are_read_while_a_join_waits_for_others(fake: FakeCluster,
     others_have_come = anyio.Event()
     async with joining(fake) as member:
         await member.membership.join()
-        fake.next(Api.JOIN_GROUP, _waits(group, others_have_come))
+        fake.next(Api.JOIN_GROUP, answers_after(group, others_have_come))
         member.membership.subscription_changed()
         await until(lambda: len(fake.asked(Api.JOIN_GROUP)) == 3)
         with anyio.fail_after(2):
             assert await member.membership.committed(ALL) == dict.fromkeys(ALL)
         others_have_come.set()
         await until(lambda: member.membership.generation == 2)
-
-
-async def test_a_commit_during_a_rebalance_is_made_after_it(fake: FakeCluster, group: FakeGroup):
-    others_have_come = anyio.Event()
-    async with joining(fake, assignors=("cooperative-sticky",)) as member, anyio.create_task_group() as tasks:
-        await member.membership.join()
-        fake.next(Api.JOIN_GROUP, _waits(group, others_have_come))
-        member.membership.subscription_changed()
-        await until(lambda: len(fake.asked(Api.JOIN_GROUP)) == 3)
-        tasks.start_soon(member.membership.commit, dict.fromkeys(ALL, OffsetAndMetadata(5)))
-        await anyio.wait_all_tasks_blocked()
-        assert not group.committed
-        others_have_come.set()
-        await until(lambda: group.committed == dict.fromkeys(ALL, 5))
-        assert fake.asked(Api.OFFSET_COMMIT)[0].body.generation_id_or_member_epoch == 2
-
-
-async def test_a_commit_that_may_succeed_later_is_tried_again(fake: FakeCluster, group: FakeGroup):
-    async with joining(fake) as member:
-        await member.membership.join()
-        group.fail(Api.OFFSET_COMMIT, 14, 16, 7, 3)
-        await member.membership.commit(dict.fromkeys(ALL, OffsetAndMetadata(5)))
-        assert group.committed == dict.fromkeys(ALL, 5)
-
-
-async def test_a_commit_for_what_was_given_up_is_refused(fake: FakeCluster, group: FakeGroup):
-    others_have_come = anyio.Event()
-    async with joining(fake) as member:
-        await member.membership.join()
-        fake.next(Api.JOIN_GROUP, _waits(group, others_have_come))
-        member.membership.subscription_changed()
-        await until(lambda: len(fake.asked(Api.JOIN_GROUP)) == 3)
-        with pytest.raises(RebalanceInProgressError, match="orders-0, orders-1"):
-            await member.membership.commit(dict.fromkeys(ALL, OffsetAndMetadata(5)))
-        assert not group.committed
-        others_have_come.set()
-        await until(lambda: member.membership.generation == 2)
-
-
-async def test_a_commit_of_a_generation_that_has_passed_fails_and_the_member_joins_again(
-    fake: FakeCluster, group: FakeGroup
-):
-    async with joining(fake) as member:
-        await member.membership.join()
-        group.fail(Api.OFFSET_COMMIT, 22)
-        with pytest.raises(IllegalGenerationError, match="orders-"):
-            await member.membership.commit(dict.fromkeys(ALL, OffsetAndMetadata(5)))
-        await until(lambda: member.reader.events == ["assigned", "lost", "assigned"])
-
-
-async def test_a_commit_that_is_not_allowed_says_so(fake: FakeCluster, group: FakeGroup):
-    async with joining(fake) as member:
-        await member.membership.join()
-        group.fail(Api.OFFSET_COMMIT, 29)
-        with pytest.raises(TopicAuthorizationFailedError, match="orders-"):
-            await member.membership.commit(dict.fromkeys(ALL, OffsetAndMetadata(5)))
-        assert member.failures == []
-
-
-async def test_a_background_commit_that_is_not_allowed_ends_the_membership(fake: FakeCluster, group: FakeGroup):
-    async with joining(fake, auto_commit=True, commit_interval=0.01) as member:
-        await member.membership.join()
-        group.fail(Api.OFFSET_COMMIT, *[29] * 100)
-        member.reader.points[TopicPartition("orders", 0)] = 7
-        await until(lambda: member.failures)
-        assert isinstance(member.failures[0], TopicAuthorizationFailedError)
-
-
-async def test_only_what_has_changed_is_committed(fake: FakeCluster, group: FakeGroup):
-    async with joining(fake, auto_commit=True, commit_interval=0.01) as member:
-        group.committed[TopicPartition("orders", 1)] = 3
-        await member.membership.join()
-        member.reader.points[TopicPartition("orders", 0)] = 7
-        await until(lambda: group.committed.get(TopicPartition("orders", 0)) == 7)
-    named = {each.partition_index for said in fake.asked(Api.OFFSET_COMMIT) for each in said.body.topics[0].partitions}
-    assert named == {0}
 
 
 async def test_offsets_of_an_open_transaction_are_waited_for(fake: FakeCluster, group: FakeGroup):
@@ -372,9 +213,14 @@ async def test_who_is_cancelled_while_joining_leaves(fake: FakeCluster, group: F
     assert fake.asked(Api.LEAVE_GROUP)
 
 
-def _waits(group: FakeGroup, event: anyio.Event) -> Any:
-    async def fault(exchange: Any) -> None:
-        await event.wait()
-        await group.answer(exchange)
-
-    return fault
+async def test_signs_of_life_find_the_coordinator_again_while_the_member_is_busy(fake: FakeCluster, group: FakeGroup):
+    is_done = anyio.Event()
+    async with joining(fake) as member, anyio.create_task_group() as tasks:
+        member.reader.begins_after = is_done
+        tasks.start_soon(member.membership.join)
+        await until(lambda: fake.asked(Api.HEARTBEAT))
+        group.fail(Api.HEARTBEAT, 16)
+        seen = len(fake.asked(Api.HEARTBEAT))
+        await until(lambda: len(fake.asked(Api.HEARTBEAT)) > seen + 2)
+        is_done.set()
+    assert "lost" not in member.reader.events
