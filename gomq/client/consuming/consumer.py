@@ -122,9 +122,7 @@ class Consumer(Reading):
     async def __anext__(self) -> Message:
         if self._deliveries is not None:
             self._check_without_deliveries()
-        if (
-            monotonic() >= self._turn_ends
-        ):  # whoever awaits nothing else still lets heartbeats and deadlines have theirs
+        if monotonic() >= self._turn_ends:  # heartbeats and deadlines have theirs, whatever the caller does not await
             await anyio.lowlevel.checkpoint()
             self._turn_ends = monotonic() + _TURN_SECONDS
         reader = self._reader
