@@ -25,7 +25,7 @@ demo: $(VENV)/.run  ## publish this repository's own lines, replay them from off
 
 # Two workers, for two cores; each takes whole files, so that what a file's tests share is set up once.
 test: interop-kafka interop-clients  ## run every test that ends within minutes
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/.dev  ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .
