@@ -84,6 +84,7 @@ def publish(kafka: Kafka, topic: str, codec: str, *, idempotent: bool) -> None:
         "enable.idempotence": idempotent,
         "max.in.flight": 1,  # or what a new topic's leader refuses at first comes behind what follows
     })  # fmt: skip
+    producer.list_topics(topic, 30)  # or what it takes before it knows the partition comes behind what it takes after
     for record in varied_records(MESSAGES_PER_CODEC):
         producer.produce(topic, record.value, record.key, 0, timestamp=record.timestamp, headers=list(record.headers))
         producer.poll(0)
