@@ -39,7 +39,7 @@ UNDER_WAY: Final = 4
 DISK_BYTES: Final = 48 << 20
 MORE_MEMORY_BYTES: Final = 24 << 20
 MORE_DESCRIPTORS: Final = 16
-"""What a broker may take more while it lives; it depends on the moment how many segments and buffers there are."""
+"""What a broker may take more while it lives: connections, and files that are being removed."""
 OFTEN: Final = tuple(
     word
     for name in ("log-retention-check-interval-ms", "log-flush-offset-checkpoint-interval-ms", "log-cleaner-backoff-ms")
@@ -136,13 +136,23 @@ class Held(NamedTuple):
 
     resident_bytes: int
     descriptors: int
+    """Those of connections, and of files that are removed. How many files there are is the moment's affair."""
 
     @classmethod
     def by(cls, process: BrokerProcess) -> "Held":
         """Ask the system."""
         directory = Path(f"/proc/{process.process.pid}")
         pages = int((directory / "statm").read_text().split()[1])
-        return cls(pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir(directory / "fd")))
+        return cls(pages * os.sysconf("SC_PAGE_SIZE"), sum(map(_is_no_file, (directory / "fd").iterdir())))
+
+
+def _is_no_file(descriptor: Path) -> bool:
+    """Whether a descriptor stands for no file that has a name; one that was closed meanwhile stands for none at all."""
+    try:
+        target = os.readlink(descriptor)
+    except FileNotFoundError:
+        return False
+    return not target.startswith("/") or target.endswith(" (deleted)")
 
 
 class Soak:
