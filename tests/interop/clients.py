@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gomq_storage.record import NewRecord
-from tests.support.dumping import as_json, as_text, findings_in, inspect, paths_of
+from tests.support.dumping import as_json, as_text, findings_in, inspect, inspect_as_kafka, paths_of
 from tests.support.kafka import dump_log_segments
 from tests.support.segment_files import varied_records
 
@@ -67,7 +67,8 @@ def sound_items(partition: Path, *, records: bool = True) -> list[Any]:
 
 def assert_kafka_prints_the_same(partition: Path) -> None:
     """Read all files of a partition with Apache Kafka's dump tool too."""
-    items = sound_items(partition)
+    sound_items(partition)
+    items = inspect_as_kafka(partition, records=True)
 
     theirs = dump_log_segments(paths_of(items), records=True)
 

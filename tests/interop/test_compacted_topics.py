@@ -13,7 +13,7 @@ import gomq
 from tests.interop import test_aiokafka, test_confluent_kafka, test_kafka_java, test_kafka_python
 from tests.interop.clients import CODECS, ServedBroker
 from tests.support.brokers import broker_process
-from tests.support.dumping import as_json, as_text, findings_in, inspect, paths_of
+from tests.support.dumping import as_json, as_text, findings_in, inspect, inspect_as_kafka, paths_of
 from tests.support.kafka import dump_log_segments, require_kafka
 from tests.support.running import BUSY
 
@@ -101,6 +101,7 @@ def test_our_inspector_and_kafkas_find_the_files_sound(compacted: Compacted):
     found = [each["offset"] for each in as_json(items) if each["type"] == "record"]
     assert found == [offset for offset, _, _ in compacted.stored]
     require_kafka()
+    items = inspect_as_kafka(compacted.broker.partition(TOPIC), records=True)
     theirs = dump_log_segments(paths_of(items), records=True)
     assert theirs.exit_code == 0
     assert as_text(items) == theirs.stdout

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.support.dumping import as_json, as_text, findings_in, inspect, paths_of, problems
+from gomq_dump.decoders.choosing import KAFKAS_OPTIONS
+from tests.support.dumping import as_json, as_text, findings_in, inspect, inspect_as_kafka, paths_of, problems
 from tests.support.kafka import Kafka, dump_log_segments, require_kafka
 from tests.support.segment_files import varied_records, write_varied_partition
 
@@ -20,6 +22,11 @@ pytestmark = pytest.mark.timeout(120)
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 MESSAGES_PER_CODEC = 2000
+INTERNAL_TOPICS = {
+    "offsets": "__consumer_offsets-0",
+    "transactions": "__transaction_state-0",
+    "cluster": "__cluster_metadata-0",
+}
 
 
 def records_in(path: Path) -> list[dict[str, Any]]:
@@ -39,7 +46,7 @@ def our_partition(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("records", [False, True], ids=["batches", "records"])
 def test_kafka_reads_them_without_complaint_and_prints_what_we_print(our_partition: Path, *, records: bool):
-    items = inspect(our_partition, records=records)
+    items = inspect_as_kafka(our_partition, records=records)
 
     theirs = dump_log_segments(paths_of(items), records=records)
 
@@ -48,7 +55,7 @@ def test_kafka_reads_them_without_complaint_and_prints_what_we_print(our_partiti
     assert as_text(items) == theirs.stdout
     assert findings_in(items) == []
     assert len(paths_of(items)) > 6
-    assert {Path(path).suffix for path in paths_of(items)} == {".log", ".index", ".timeindex"}
+    assert {Path(path).suffix for path in paths_of(items)} == {".log", ".index", ".timeindex", ".snapshot"}
     assert {b"none", b"gzip", b"snappy", b"lz4", b"zstd"} <= set(theirs.stdout.split())
 
 
@@ -117,11 +124,15 @@ def run_transactions(kafka: Kafka, topic: str) -> None:
 
 
 def commit_offsets(kafka: Kafka, topic: str) -> None:
-    consumer = Consumer({"bootstrap.servers": kafka.address, "group.id": "dump", "auto.offset.reset": "earliest"})
-    consumer.subscribe([topic])
-    assert len(consumer.consume(100, 30)) == 100
-    retry(lambda: consumer.commit(asynchronous=False))
-    consumer.close()
+    """Commit offsets as a member of a classic group, and of one of KIP-848's."""
+    for protocol in ("classic", "consumer"):
+        settings = {"group.id": f"dump-{protocol}", "group.protocol": protocol, "auto.offset.reset": "earliest"}
+        consumer = Consumer({"bootstrap.servers": kafka.address, **settings})
+        consumer.subscribe([topic])
+        assert len(consumer.consume(100, 30)) == 100
+        commit = partial(consumer.commit, asynchronous=False)
+        retry(commit)
+        consumer.close()
 
 
 def publish_until_compacted(kafka: Kafka, topic: str) -> None:
@@ -149,11 +160,11 @@ def is_compacted(partition: Path) -> bool:
 
 
 def copy_files(source: Path, target: Path) -> None:
-    """Copy segment files from under a running broker, without other tests' topics: of an empty one its tool says no.
+    """Copy files from under a running broker, without other tests' topics: of an empty one its tool says no.
 
     Indexes come first, as the broker writes them last.
     """
-    for pattern in ("*.timeindex", "*.index", "*.log"):
+    for pattern in ("*.timeindex", "*.index", "*.txnindex", "*.snapshot", "*.checkpoint", "*.log"):
         for file in sorted([*source.glob(f"dump.*-*/{pattern}"), *source.glob(f"__*-*/{pattern}")]):
             copy = target / file.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -192,7 +203,7 @@ def test_all_of_a_brokers_files_are_sound_and_print_alike(kafka_data: Path, *, r
         item
         for directory in sorted(kafka_data.iterdir())
         if directory.name != "dump.empty-0"
-        for item in inspect(directory, records=records)
+        for item in inspect_as_kafka(directory, records=records)
     ]
 
     theirs = dump_log_segments(paths_of(items), records=records)
@@ -203,7 +214,28 @@ def test_all_of_a_brokers_files_are_sound_and_print_alike(kafka_data: Path, *, r
     assert [finding for finding in findings_in(items) if finding.is_damage] == []
     names = {Path(path).parent.name for path in paths_of(items)}
     assert {"dump.codecs-0", "dump.compacted-0", "__consumer_offsets-0", "__cluster_metadata-0"} <= names
+    assert {".txnindex", ".snapshot", ".checkpoint"} <= {Path(path).suffix for path in paths_of(items)}
     assert len([path for path in paths_of(items) if path.endswith(".log")]) > len(names)
+
+
+@pytest.mark.parametrize("choice", INTERNAL_TOPICS)
+def test_a_brokers_internal_topics_are_decoded_alike(kafka_data: Path, choice: str):
+    items = inspect_as_kafka(kafka_data / INTERNAL_TOPICS[choice], records=True)
+    (option,) = [option for option, name in KAFKAS_OPTIONS.items() if name == choice]
+
+    theirs = dump_log_segments(paths_of(items), decoder=option)
+
+    assert theirs.exit_code == 0, theirs.complaints
+    assert as_text(items, decode=choice) == theirs.stdout
+
+
+def test_each_record_of_a_brokers_internal_topics_is_understood(kafka_data: Path):
+    objects = [each for name in INTERNAL_TOPICS.values() for each in as_json(inspect(kafka_data / name, records=True))]
+    decoded = [each["decoded"] for each in objects if "decoded" in each]
+
+    assert [each for each in decoded if "error" in each] == []
+    kinds = {each["kind"] for each in decoded}
+    assert {"OffsetCommit", "GroupMetadata", "ConsumerGroupMetadata", "TransactionLog", "TopicRecord"} <= kinds
 
 
 def test_every_record_comes_out_as_it_went_in(kafka_data: Path):

@@ -25,6 +25,13 @@ def inspect(path: str | Path, *, records: bool = False) -> list[Item]:
     return [item for file in collect(str(path)) for item in inspection.read(file)]
 
 
+def inspect_as_kafka(path: str | Path, *, records: bool = False) -> list[Item]:
+    """Read those files that a path stands for of which Kafka's tool says something; of others it ends."""
+    inspection = Inspection(with_records=records)
+    files = [file for file in collect(str(path)) if file.suffix.startswith(".") and not file.is_named_only]
+    return [item for file in files for item in inspection.read(file)]
+
+
 def paths_of(items: Iterable[Item]) -> list[str]:
     """List the files that were read, in order."""
     return [item.file.path for item in items if isinstance(item, FileStart)]
@@ -39,10 +46,10 @@ def problems(items: Iterable[Item]) -> list[str]:
     return [finding.problem.value for finding in findings_in(items)]
 
 
-def as_text(items: Iterable[Item]) -> bytes:
+def as_text(items: Iterable[Item], *, decode: str = "none") -> bytes:
     """Show items as text, without the findings."""
     out = io.BytesIO()
-    renderer = TextRenderer(out, io.BytesIO())
+    renderer = TextRenderer(out, io.BytesIO(), decode=decode)
     for item in items:
         renderer.show(item)
     return out.getvalue()

@@ -81,9 +81,9 @@ class Dump:
     """Lines of its stderr, without those of its logging library."""
 
 
-def dump_log_segments(paths: Iterable[str | Path], *, records: bool = False) -> Dump:
-    """Run Kafka's DumpLogSegments over files."""
-    options = ["--print-data-log"] if records else []
+def dump_log_segments(paths: Iterable[str | Path], *, records: bool = False, decoder: str | None = None) -> Dump:
+    """Run Kafka's DumpLogSegments over files; a decoder is an option of its, such as ``--offsets-decoder``."""
+    options = [decoder] if decoder is not None else ["--print-data-log"] if records else []
     command = java("org.apache.kafka.tools.DumpLogSegments", "--files", ",".join(map(str, paths)), *options)
     done = subprocess.run(command, capture_output=True, check=False, timeout=60)
     lines = done.stderr.decode().splitlines()

@@ -44,16 +44,38 @@ class Problem(StrEnum):
     INDEX_OFFSET = "index-offset"
     """An index entry names an offset that is not where it points, or nowhere in the log."""
     INDEX_TIMESTAMP = "index-timestamp"
-    """A time index entry has another timestamp than the batch it names."""
+    """A time index entry has another timestamp than the batch it names, or one that an earlier batch exceeds."""
+    INDEX_INCOMPLETE = "index-incomplete"
+    """The time index of a sealed segment does not tell of its largest timestamp."""
+    TXN_INDEX = "txn-index"
+    """An index of aborted transactions is none, or says something else than the log's markers."""
+    SEQUENCE = "sequence"
+    """A batch of an idempotent producer does not go on where the producer's last one ended."""
+    PRODUCER_EPOCH = "producer-epoch"
+    """A batch has an older producer epoch than one in front of it."""
+    SNAPSHOT = "snapshot"
+    """A snapshot of the producers is none, or says something else than the log."""
+    EPOCH_CHECKPOINT = "epoch-checkpoint"
+    """The leader epochs' file is none, or says something else than the log."""
+    CHECKPOINT = "checkpoint"
+    """A checkpoint of a data directory is none, or says of a partition what its log cannot be."""
+    IDENTITY = "identity"
+    """What says whose a partition or a data directory is cannot be, or says something else than a neighbour."""
     UNREADABLE = "unreadable"
     """The operating system cannot read the file."""
     OFFSET_GAP = "offset-gap"
     """Offsets are missing: usual where a topic is compacted, a loss elsewhere. A note."""
     NOT_CHECKED = "not-checked"
     """Something could not be looked at. A note."""
+    MISSING_FILE = "missing-file"
+    """A file is missing that a broker makes anew. A note."""
+    STALE = "stale"
+    """Something speaks of what is not there any more. A note."""
+    LEFTOVER = "leftover"
+    """A file that is no part of the log: compaction or removal has left it over, or is about to be done. A note."""
 
 
-_NOTES = frozenset({Problem.OFFSET_GAP, Problem.NOT_CHECKED})
+_NOTES = frozenset({Problem.LEFTOVER, Problem.OFFSET_GAP, Problem.NOT_CHECKED, Problem.MISSING_FILE, Problem.STALE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

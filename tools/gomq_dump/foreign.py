@@ -1,4 +1,4 @@
-"""Say what a file is that is no segment file, by its name or its first bytes."""
+"""Say what a file is that is none of those that are read, by its name or its first bytes."""
 
 from typing import Final
 
@@ -20,13 +20,19 @@ _SIGNATURES: Final = (
     (b"SQLite format 3", "an SQLite database"),
 )
 _KAFKA_SUFFIXES: Final = (
-    (".snapshot", "Kafka's producer state"),
-    (".txnindex", "Kafka's index of aborted transactions"),
-    (".checkpoint", "a snapshot of Kafka's metadata"),
-    ("leader-epoch-checkpoint", "Kafka's leader epochs"),
-    ("-checkpoint", "a checkpoint of Kafka's"),
-    ("partition.metadata", "a partition's identity"),
-    ("meta.properties", "a data directory's identity"),
+    (".snapshot", "a snapshot of producers by its name, which should be such as 00000000000000000042.snapshot"),
+    (
+        ".txnindex",
+        "an index of aborted transactions by its name, which should be such as 00000000000000000042.txnindex",
+    ),
+    (
+        ".checkpoint",
+        "a snapshot of metadata by its name, which should be such as 00000000000000000042-0000000003.checkpoint",
+    ),
+    ("-checkpoint", "a checkpoint by its name, but none of those that Kafka has"),
+    (".lock", "a lock that a broker holds while it runs"),
+    (".kafka_cleanshutdown", "the mark that a broker stopped in order"),
+    ("quorum-state", "the vote of KRaft's quorum, a line of JSON"),
 )
 
 

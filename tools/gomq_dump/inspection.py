@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from gomq_dump.batches import Batch, LogWalk
 from gomq_dump.findings import Finding, Problem
 from gomq_dump.indexes import OffsetEntry, TimeEntry, walk_offset_index, walk_time_index
+from gomq_dump.kinds import METADATA_SNAPSHOT_SUFFIX
 from gomq_dump.paths import SegmentFile
 from gomq_dump.reader import ByteReader
 from gomq_dump.verify import check_offset_index, check_segments_meet, check_time_index
 from gomq_storage.layout import LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX
+
+if TYPE_CHECKING:
+    from gomq_dump.small_files import SmallItem
 
 _SIBLING_CHUNK_BYTES: Final = 16 << 10
 """What is read at once of a log whose headers are looked at: a few times the bytes between two index entries."""
@@ -26,7 +30,7 @@ class FileStart:
     """Bytes of the file; None where it cannot be opened."""
 
 
-Item: TypeAlias = FileStart | Batch | OffsetEntry | TimeEntry | Finding
+Item: TypeAlias = "FileStart | Batch | OffsetEntry | TimeEntry | SmallItem | Finding"
 
 
 class Inspection:
@@ -45,23 +49,39 @@ class Inspection:
             reader = ByteReader.open(file.path)
         except OSError as error:
             yield FileStart(file, None)
-            yield _unreadable(error)
+            yield unreadable(error)
             return
         with reader:
             yield FileStart(file, reader.size)
             try:
-                yield from self._read_log(file, reader) if file.suffix == LOG_SUFFIX else self._read_index(file, reader)
+                yield from self._read(file, reader)
             except OSError as error:
-                yield _unreadable(error)
+                yield unreadable(error)
+
+    def _read(self, file: SegmentFile, reader: ByteReader) -> Iterator[Item]:
+        if file.is_named_only:
+            message = f"no part of the log, but left over ({file.leftover}): it is read where it is asked for by name"
+            yield Finding(problem=Problem.LEFTOVER, position=0, message=message)
+        elif file.suffix in {LOG_SUFFIX, METADATA_SNAPSHOT_SUFFIX}:
+            yield from self._read_log(file, reader)
+        elif file.suffix in {OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX}:
+            yield from self._read_index(file, reader)
+        else:
+            from gomq_dump.small_files import walk_small_file  # noqa: PLC0415 - nothing of it is needed for a log
+
+            yield from walk_small_file(reader, file)
 
     def _read_log(self, file: SegmentFile, reader: ByteReader) -> Iterator[Item]:
-        if self._end_offset is not None:
+        is_in_chain = file.suffix == LOG_SUFFIX and not file.leftover
+        if is_in_chain and self._end_offset is not None:
             finding = check_segments_meet(self._end_offset, file.base_offset)
             if finding is not None:
                 yield finding
-        walk = LogWalk(reader, file.base_offset, with_records=self._with_records)
+        # A snapshot of KRaft's metadata has offsets of its own, from 0 on.
+        walk = LogWalk(reader, file.base_offset if file.is_segments else 0, with_records=self._with_records)
         yield from walk
-        self._end_offset = walk.next_offset
+        if is_in_chain:
+            self._end_offset = walk.next_offset
 
     def _read_index(self, file: SegmentFile, index: ByteReader) -> Iterator[Item]:
         # Index files are opened in front of the log, which a running broker appends to in front of them.
@@ -79,7 +99,8 @@ class Inspection:
                 yield from check_offset_index(index, log, file.base_offset)
 
 
-def _unreadable(error: OSError) -> Finding:
+def unreadable(error: OSError) -> Finding:
+    """Say of a file that the operating system could not read it, or that it is gone."""
     if isinstance(error, FileNotFoundError):  # retention and compaction go on while we read
         return Finding(problem=Problem.NOT_CHECKED, position=0, message="the file has been removed")
     message = f"the file cannot be read: {error.strerror}"

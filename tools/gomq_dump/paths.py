@@ -1,38 +1,57 @@
-"""From what was asked for to the files to be read: a file itself, a partition's files, all partitions of a broker."""
+"""From what was asked for to the files to be read: a file itself, a partition's files, all that a broker has."""
 
 import os
 import re
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, replace
 
 from gomq_dump.foreign import HEAD_BYTES, describe_file, first_offset
+from gomq_dump.kinds import DIRECTORY_FILES, INDEXED_SUFFIXES, FileName, parse_file, parse_partition_file
 from gomq_storage.layout import (
     LOG_SUFFIX,
-    OFFSET_INDEX_SUFFIX,
-    TIME_INDEX_SUFFIX,
+    TopicPartition,
     parse_partition_directory_name,
-    parse_segment_file_name,
+    partition_directory_name,
     segment_file_name,
 )
 
-_SUFFIXES = (LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX)
-_EXPECTED = "a .log, .index or .timeindex file, a partition's directory or a data directory"
+_EXPECTED = "a file such as .log or .index (--help lists them), a partition's directory or a data directory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentFile:
-    """One file of a segment."""
+    """One file of a segment, or one that a broker keeps beside its segments."""
 
     path: str
     base_offset: int
+    """The number in its name: for a snapshot the offset up to which it tells; 0 where there is none."""
     suffix: str
+    """``.log`` and the like, or its whole name where a folder has only one such file."""
     is_first: bool = True
     """Whether no file of its partition is read before it."""
+    epoch: int | None = None
+    """The number behind that, of a snapshot of KRaft's metadata."""
+    leftover: str = ""
+    """``.cleaned``, ``.swap`` or ``.deleted`` where the file is no part of the log."""
+    is_named_only: bool = False
+    """Whether only its name is wanted, as of what is left over in a directory."""
+    partition: TopicPartition | None = None
+    """Whose it is, as far as the directory's name says."""
+
+    @property
+    def kind(self) -> str:
+        """What kind of file it is, as JSON has it."""
+        return self.suffix.removeprefix(".")
+
+    @property
+    def is_segments(self) -> bool:
+        """Whether it is one of a segment's files, so that its name has the segment's first offset."""
+        return self.suffix in INDEXED_SUFFIXES
 
     def sibling(self, suffix: str) -> str:
         """Name another file of the same segment."""
-        return os.path.join(os.path.dirname(self.path), segment_file_name(self.base_offset, suffix))
+        return os.path.join(os.path.dirname(self.path), segment_file_name(self.base_offset, suffix) + self.leftover)
 
 
 class UnusablePathError(Exception):
@@ -62,16 +81,52 @@ def collect(path: str) -> list[SegmentFile]:
     raise UnusablePathError(path, f"is not a regular file; expected {_EXPECTED}")
 
 
+def collect_topic(data: str, topic: str, partitions: Container[int] | None = None) -> list[SegmentFile]:
+    """List the files of a topic's partitions in a data directory.
+
+    Args:
+        data: the data directory.
+        topic: the topic's name.
+        partitions: those that are wanted; None: all.
+
+    Raises:
+        UnusablePathError: there are none.
+    """
+    data = re.sub("/+", "/", data)
+    try:
+        found = [partition for partition in _partitions_in(os.listdir(data)) if partition.topic == topic]
+        wanted = [each for each in found if partitions is None or each.partition in partitions]
+        files = [file for each in wanted for file in _files_of(data, each)]
+    except OSError as error:
+        raise UnusablePathError(data, error.strerror or str(error)) from error
+    if files:
+        return files
+    if wanted:
+        raise UnusablePathError(data, f"has nothing in the partitions of topic {topic}")
+    if found:
+        numbers = ", ".join(str(each.partition) for each in found)
+        raise UnusablePathError(data, f"has no such partition of topic {topic}; it has {numbers}")
+    raise UnusablePathError(data, f"has no topic {topic}; {_topics_in(os.listdir(data))}")
+
+
+def _topics_in(names: list[str]) -> str:
+    topics = sorted({partition.topic for partition in _partitions_in(names)})
+    if not topics:
+        return "it has none at all, as far as its directories' names say (orders-0)"
+    shown = ", ".join(topics[:10])
+    return f"it has {shown}" if len(topics) <= 10 else f"it has {len(topics)} topics, among them {shown}"
+
+
 def _collect_file(path: str) -> SegmentFile:
     with open(path, "rb") as file:
         head = file.read(HEAD_BYTES)
     name = os.path.basename(path)
-    parsed = parse_segment_file_name(name)
+    parsed = parse_file(name)
     if parsed is None:
         raise UnusablePathError(path, _foreign(name, head))
-    if not head and parsed[1] == LOG_SUFFIX:
+    if not head and parsed.suffix == LOG_SUFFIX:
         raise UnusablePathError(path, "is empty: a segment to which no record batch was written yet")
-    return SegmentFile(path=path, base_offset=parsed[0], suffix=parsed[1])
+    return _segment_file(path, parsed, _partition_of(os.path.dirname(os.path.abspath(path))))
 
 
 def _foreign(name: str, head: bytes) -> str:
@@ -87,26 +142,54 @@ def _collect_directory(path: str) -> list[SegmentFile]:
     files = list(_partition_files(path, names))
     if files:
         return files
-    partitions = sorted(
-        (partition, name) for name in names if (partition := parse_partition_directory_name(name)) is not None
-    )
-    for _, name in partitions:
-        files += _files_of(os.path.join(path, name))
+    files = list(_directory_files(path, names))
+    for partition in _partitions_in(names):
+        files += _files_of(path, partition)
     if not files:
         raise UnusablePathError(path, "has neither segment files (00000000000000000000.log) nor partitions (orders-0)")
     return files
 
 
-def _files_of(directory: str) -> Iterator[SegmentFile]:
+def _directory_files(path: str, names: list[str]) -> Iterator[SegmentFile]:
+    """Yield the files of a data directory that are not in one of its partitions."""
+    for name in DIRECTORY_FILES:
+        parsed = parse_file(name) if name in names else None
+        if parsed is not None:
+            yield _segment_file(os.path.join(path, name), parsed, None)
+
+
+def _partitions_in(names: list[str]) -> list[TopicPartition]:
+    return sorted(partition for name in names if (partition := parse_partition_directory_name(name)) is not None)
+
+
+def _files_of(data: str, partition: TopicPartition) -> Iterator[SegmentFile]:
+    directory = os.path.join(data, partition_directory_name(partition))
     if os.path.isdir(directory):
         yield from _partition_files(directory, os.listdir(directory))
 
 
 def _partition_files(directory: str, names: list[str]) -> Iterator[SegmentFile]:
     """Yield a partition's files in the order of their offsets, each log in front of its indexes."""
-    found = [(parsed, name) for name in names if (parsed := parse_segment_file_name(name)) is not None]
-    found.sort(key=lambda item: (item[0][0], _SUFFIXES.index(item[0][1])))
-    for number, ((base_offset, suffix), name) in enumerate(found):
-        yield SegmentFile(
-            path=os.path.join(directory, name), base_offset=base_offset, suffix=suffix, is_first=number == 0
-        )
+    found = [(parsed, name) for name in names if (parsed := parse_partition_file(name)) is not None]
+    found.sort(key=lambda item: item[0].order)
+    partition = _partition_of(os.path.abspath(directory))
+    for number, (parsed, name) in enumerate(found):
+        file = _segment_file(os.path.join(directory, name), parsed, partition)
+        yield replace(file, is_first=number == 0, is_named_only=bool(parsed.leftover))
+    if found:  # a log that is opened on its own has its checkpoints with it
+        yield from (replace(file, is_first=False) for file in _directory_files(directory, names))
+
+
+def _partition_of(directory: str) -> TopicPartition | None:
+    return parse_partition_directory_name(os.path.basename(directory))
+
+
+def _segment_file(path: str, parsed: FileName, partition: TopicPartition | None) -> SegmentFile:
+    return SegmentFile(
+        path=path,
+        base_offset=parsed.offset,
+        suffix=parsed.suffix,
+        epoch=parsed.epoch,
+        leftover=parsed.leftover,
+        partition=partition,
+    )

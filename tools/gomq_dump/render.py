@@ -4,26 +4,27 @@ That is ``kafka-dump-log``, Kafka 4's ``org.apache.kafka.tools.DumpLogSegments``
 in words of our own: that tool says less, and stops.
 """
 
-import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from gomq_dump.batches import Batch
 from gomq_dump.control import Control, read_control
+from gomq_dump.decoders.choosing import NONE, Decoder, decoder_of
 from gomq_dump.findings import Finding
 from gomq_dump.indexes import OffsetEntry, TimeEntry
 from gomq_dump.inspection import FileStart, Item
+from gomq_dump.kinds import METADATA_SNAPSHOT_SUFFIX
 from gomq_storage.batch import BatchHeader
 from gomq_storage.compression import Codec
 from gomq_storage.layout import LOG_SUFFIX, OFFSET_INDEX_SUFFIX
 from gomq_storage.offset_index import ENTRY
 
 if TYPE_CHECKING:
+    from gomq_dump.small_files import SmallItem
     from gomq_storage.record import Record
 
 NO_SEQUENCE: Final = -1
 _MAX_SEQUENCE: Final = 2**31 - 1
-_AS_JAVA: Final = "gomq_dump.java"
 
 
 class Renderer(Protocol):
@@ -36,9 +37,11 @@ class Renderer(Protocol):
 class TextRenderer:
     """Shows files as Kafka's tool prints them, and findings beside them."""
 
-    def __init__(self, out: BinaryIO, notices: BinaryIO) -> None:
+    def __init__(self, out: BinaryIO, notices: BinaryIO, *, decode: str = NONE) -> None:
         self._out = out
         self._notices = notices
+        self._decode = decode
+        self._decoder: Decoder | None = None
         self._path = ""
         self._size: int | None = None
 
@@ -46,22 +49,31 @@ class TextRenderer:
         """Show one item: findings as a notice, the rest as output."""
         if isinstance(item, Finding):
             self._show_finding(item)
-            return
-        self._out.write(_encode(self._text(item)))
+        elif isinstance(item, Batch) and item.records and self._decoder is None and not item.header.is_control:
+            self._out.write(batch_line(item).encode())
+            for lines in _lines(item.header, item.records):
+                self._out.write(lines)
+        else:
+            self._out.write(_encode(self._text(item)))
 
-    def _text(self, item: FileStart | Batch | OffsetEntry | TimeEntry) -> str:
+    def _text(self, item: "FileStart | Batch | OffsetEntry | TimeEntry | SmallItem") -> str:
         if isinstance(item, Batch):
-            return batch_text(item)
+            if self._decoder is None or item.header.is_control:
+                return batch_text(item)
+            from gomq_dump.render_decoded import decoded_batch_text  # noqa: PLC0415 - which imports this module
+
+            return decoded_batch_text(item, self._decoder)
         if isinstance(item, OffsetEntry):
             return f"offset: {item.offset} position: {item.log_position}\n"
         if isinstance(item, TimeEntry):
             return f"timestamp: {item.timestamp} offset: {item.offset}\n"
-        self._path, self._size = item.file.path, item.size
-        if item.file.suffix == LOG_SUFFIX:
-            return f"Dumping {self._path}\nLog starting offset: {item.file.base_offset}\n"
-        if item.file.suffix == OFFSET_INDEX_SUFFIX and item.size is not None and item.size < ENTRY.size:
-            return f"Dumping {self._path}\n{self._path} is empty.\n"
-        return f"Dumping {self._path}\n"
+        if isinstance(item, FileStart):
+            self._path, self._size = item.file.path, item.size
+            self._decoder = decoder_of(self._decode, item.file)
+            return f"Dumping {self._path}\n{_start_text(item)}"
+        from gomq_dump.render_files import small_item_text  # noqa: PLC0415 - nothing of it is needed for a log
+
+        return small_item_text(item)
 
     def _show_finding(self, finding: Finding) -> None:
         if finding.size is not None and finding.is_damage and finding.position + finding.size == self._size:
@@ -70,6 +82,23 @@ class TextRenderer:
         self._out.flush()  # so that on a terminal the notice stands where it belongs
         self._notices.write(_encode(finding_text(self._path, finding)))
         self._notices.flush()
+
+
+def _start_text(start: FileStart) -> str:
+    """Say what Kafka's tool does of a file in front of what is in it."""
+    file = start.file
+    if file.is_named_only:
+        return ""
+    if file.suffix == LOG_SUFFIX:
+        return f"Log starting offset: {file.base_offset}\n"
+    if file.suffix == METADATA_SNAPSHOT_SUFFIX:
+        return (
+            "KRaft bootstrap snapshot\n"
+            if file.epoch is None
+            else (f"Snapshot end offset: {file.base_offset}, epoch: {file.epoch}\n")
+        )
+    is_empty = file.suffix == OFFSET_INDEX_SUFFIX and start.size is not None and start.size < ENTRY.size
+    return f"{file.path} is empty.\n" if is_empty else ""
 
 
 def finding_text(path: str, finding: Finding) -> str:
@@ -86,9 +115,19 @@ def finding_text(path: str, finding: Finding) -> str:
 
 def batch_text(batch: Batch) -> str:
     """Make the line of a batch, and those of its records where they were read."""
+    line = batch_line(batch)
+    if not batch.records:
+        return line
+    if batch.header.is_control:
+        return "".join((line, *_control_lines(batch.header, batch.records)))
+    return line + b"".join(_lines(batch.header, batch.records)).decode()
+
+
+def batch_line(batch: Batch) -> str:
+    """Make the line of a batch."""
     header = batch.header
     horizon = header.delete_horizon_ms
-    line = (
+    return (
         f"baseOffset: {header.base_offset} lastOffset: {header.last_offset} count: {header.record_count}"
         f" baseSequence: {header.base_sequence} lastSequence: {sequence(header, header.last_offset_delta)}"
         f" producerId: {header.producer_id} producerEpoch: {header.producer_epoch}"
@@ -99,7 +138,6 @@ def batch_text(batch: Batch) -> str:
         f" magic: {header.magic} compresscodec: {codec_name(header)} crc: {header.crc}"
         f" isvalid: {_bool(value=batch.is_valid)}\n"
     )
-    return "".join((line, *_records_text(header, batch.records))) if batch.records else line
 
 
 def sequence(header: BatchHeader, offset_delta: int) -> int:
@@ -120,21 +158,22 @@ def codec_name(header: BatchHeader) -> str:
     return Codec(number).name.lower() if number <= Codec.ZSTD else f"unknown({number})"
 
 
-def _records_text(header: BatchHeader, records: "list[Record]") -> Iterator[str]:
-    """Make the lines of a batch's records. The hot loop: what they have in common is worked out once."""
-    time_name, is_control, has_sequence = timestamp_type(header), header.is_control, header.base_sequence >= 0
+def _lines(header: BatchHeader, records: "Sequence[Record]") -> Iterator[bytes]:
+    from gomq_dump.record_lines import RecordKind, record_lines  # noqa: PLC0415 - decoding records takes time to import
+    from gomq_dump.records import DecodedRecords  # noqa: PLC0415
+
+    kind = RecordKind(timestamp_type(header), header.base_offset, header.base_sequence)
+    return (record_lines(columns, kind) for columns in DecodedRecords.of(records).pieces())
+
+
+def _control_lines(header: BatchHeader, records: "Sequence[Record]") -> Iterator[str]:
     for offset, timestamp, key, value, headers in records:
-        number = sequence(header, offset - header.base_offset) if has_sequence else NO_SEQUENCE
-        names = ",".join([name for name, _ in headers]) if headers else ""
-        line = (
-            f"| offset: {offset} {time_name}: {timestamp} keySize: {-1 if key is None else len(key)}"
-            f" valueSize: {-1 if value is None else len(value)} sequence: {number} headerKeys: [{names}]"
+        number = sequence(header, offset - header.base_offset)
+        yield (
+            f"| offset: {offset} {timestamp_type(header)}: {timestamp} keySize: {-1 if key is None else len(key)}"
+            f" valueSize: {-1 if value is None else len(value)} sequence: {number}"
+            f" headerKeys: [{','.join([name for name, _ in headers])}]{_control_text(read_control(key, value))}\n"
         )
-        if is_control:
-            yield f"{line}{_control_text(read_control(key, value))}\n"
-            continue
-        key_text = "" if key is None else f" key: {_decode(key)}"
-        yield f"{line}{key_text}\n" if value is None else f"{line}{key_text} payload: {_decode(value)}\n"
 
 
 def _control_text(control: Control | None) -> str:
@@ -144,10 +183,10 @@ def _control_text(control: Control | None) -> str:
         return f" endTxnMarker: {control.kind} coordinatorEpoch: {control.coordinator_epoch}"
     if control.fields is None:
         return f" controlType: {control.kind}({control.type_id})"
-    import json  # noqa: PLC0415 - only the files of KRaft's quorum need it
+    from gomq_dump.decoders.java_json import write_json  # noqa: PLC0415 - only the files of KRaft's quorum need it
 
     colon = ":" if control.kind == "LeaderChange" else ""
-    return f" {control.kind}{colon} {json.dumps(control.fields, ensure_ascii=False, separators=(',', ':'))}"
+    return f" {control.kind}{colon} {write_json(control.fields)}"
 
 
 def _bool(*, value: bool) -> str:
@@ -157,26 +196,3 @@ def _bool(*, value: bool) -> str:
 def _encode(text: str) -> bytes:
     """Encode output; names of files go out as the bytes they came as."""
     return text.encode(errors="surrogateescape")
-
-
-def _decode(data: bytes) -> str:
-    """Decode bytes as Java does."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode(errors=_AS_JAVA)
-
-
-def _replace_as_java(error: UnicodeError) -> tuple[str, int]:
-    """Replace what is no UTF-8, as Python does too, but an encoded surrogate as one character, not as two or three."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    data, end = error.object, error.end
-    if data[error.start] == 0xED and 0xA0 <= (data[end] if end < len(data) else 0) <= 0xBF:
-        end += 1
-        if end < len(data) and data[end] & 0xC0 == 0x80:
-            end += 1
-    return "\ufffd", end
-
-
-codecs.register_error(_AS_JAVA, _replace_as_java)

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from gomq_dump.batches import Batch
 from gomq_dump.control import Control, read_control
+from gomq_dump.decoders.choosing import AUTO, Decoder, decoder_of
 from gomq_dump.findings import Finding
 from gomq_dump.indexes import OffsetEntry, TimeEntry
 from gomq_dump.inspection import FileStart, Item
+from gomq_dump.kinds import SNAPSHOT_SUFFIXES
+from gomq_dump.record_json import record_objects
+from gomq_dump.record_lines import RecordKind
+from gomq_dump.records import DecodedRecords
 from gomq_dump.render import codec_name, sequence, timestamp_type
 from gomq_storage.batch import BatchHeader
 
@@ -27,18 +32,35 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 class JsonRenderer:
     """Shows everything, findings too, as JSON lines on one stream."""
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: BinaryIO, *, decode: str = AUTO) -> None:
         self._out = out
+        self._decode = decode
+        self._decoder: Decoder | None = None
         self._path = ""
 
     def show(self, item: Item) -> None:
         """Show one item; a batch's records follow it."""
         if isinstance(item, FileStart):
+            self._decoder = decoder_of(self._decode, item.file)
             self._path = item.file.path.encode(errors="surrogateescape").decode(errors="replace")
         self._write(self._fields(item))
         if isinstance(item, Batch):
-            for record in item.records or ():
-                self._write(record_fields(item.header, record))
+            self._show_records(item)
+
+    def _show_records(self, batch: Batch) -> None:
+        header, decoder = batch.header, self._decoder
+        if not batch.records:
+            return
+        if not header.is_control and decoder is None:
+            kind = RecordKind(timestamp_type(header), header.base_offset, header.base_sequence)
+            for columns in DecodedRecords.of(batch.records).pieces():
+                self._out.write(record_objects(columns, kind))
+            return
+        for record in batch.records:
+            fields = record_fields(header, record)
+            if decoder is not None and not header.is_control:
+                fields["decoded"] = decoder.fields(record)
+            self._write(fields)
 
     def _write(self, fields: Fields) -> None:
         self._out.write(_encode(fields).encode() + b"\n")
@@ -64,13 +86,32 @@ class JsonRenderer:
             }
         if isinstance(item, Finding):
             return finding_fields(self._path, item)
-        return {
-            "type": "file",
-            "path": self._path,
-            "kind": item.file.suffix.removeprefix("."),
-            "base_offset": item.file.base_offset,
-            "size": item.size,
-        }
+        if isinstance(item, FileStart):
+            return start_fields(self._path, item)
+        from gomq_dump.render_files import small_item_fields  # noqa: PLC0415 - nothing of it is needed for a log
+
+        return small_item_fields(item)
+
+
+def start_fields(path: str, start: FileStart) -> Fields:
+    """Make the object of a file, which says what partition it belongs to as far as its directory's name does."""
+    file = start.file
+    fields: Fields = {
+        "type": "file",
+        "path": path,
+        "kind": file.kind,
+        "base_offset": file.base_offset if file.is_segments else None,
+        "size": start.size,
+    }
+    if file.partition is not None:
+        fields |= {"topic": file.partition.topic, "partition": file.partition.partition}
+    if file.suffix in SNAPSHOT_SUFFIXES:
+        fields["end_offset"] = file.base_offset
+    if file.epoch is not None:
+        fields["epoch"] = file.epoch
+    if file.leftover:
+        fields["leftover"] = file.leftover.removeprefix(".")
+    return fields
 
 
 def finding_fields(path: str, finding: Finding) -> Fields:
