@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition as Assigned
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from gomq_dump.cli import main as gomq_dump
 from gomq_storage.config import CleanupPolicy, LogConfig
 from gomq_storage.directory import LogDirectory
 from gomq_storage.layout import TopicPartition
@@ -68,6 +69,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
         publish_until_compacted(kafka, "compacted")
         found = {topic: read(kafka.address, topic) for topic in TOPICS}
     return Written(lives.data, found)
+
+
+def test_all_that_kafka_keeps_is_sound(written: Written, capsys: pytest.CaptureFixture[str]):
+    assert gomq_dump(["--deep", str(written.data)]) == 0
+
+    *notes, summed = capsys.readouterr().out.splitlines()
+    assert all(note.startswith("note: ") and "compacted-0" in note for note in notes)
+    assert "sound" in summed
 
 
 def records_of(log: Log) -> list[Record]:

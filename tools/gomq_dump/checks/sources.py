@@ -1,0 +1,51 @@
+"""Open the files of a partition for its checks. What cannot be read is a finding, and counts as not there."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from typing import TypeVar
+
+from gomq_dump.checks.complaints import Complain
+from gomq_dump.findings import Finding, Problem
+from gomq_dump.reader import CHUNK_BYTES, ByteReader
+
+_Item = TypeVar("_Item")
+
+
+def open_file(opened: ExitStack, path: str, complain: Complain, *, chunk_bytes: int = CHUNK_BYTES) -> ByteReader | None:
+    """Open a file until ``opened`` closes; None where that cannot be."""
+    try:
+        reader = ByteReader.open(path, chunk_bytes=chunk_bytes)
+    except OSError as error:
+        complain(unreadable(error))
+        return None
+    return opened.enter_context(reader)
+
+
+def guarded(items: Iterable[_Item], complain: Complain) -> Iterator[_Item]:
+    """Yield what is read of a file, up to where the operating system cannot read it."""
+    try:
+        yield from items
+    except OSError as error:
+        complain(unreadable(error))
+
+
+def walk_file(
+    path: str, walk: Callable[[ByteReader], Iterable[_Item | Finding]], complain: Complain
+) -> Iterator[_Item]:
+    """Yield what is in a file, and pass on what is wrong with it."""
+    with ExitStack() as opened:
+        reader = open_file(opened, path, complain)
+        if reader is None:
+            return
+        for item in guarded(walk(reader), complain):
+            if isinstance(item, Finding):
+                complain(item)
+            else:
+                yield item
+
+
+def unreadable(error: OSError) -> Finding:
+    """Say why a file cannot be read; one that has gone is none of the partition's any more."""
+    if isinstance(error, FileNotFoundError):
+        return Finding(problem=Problem.NOT_CHECKED, position=0, message="the file has been removed")
+    return Finding(problem=Problem.UNREADABLE, position=0, message=f"the file cannot be read: {error.strerror}")
