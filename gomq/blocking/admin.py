@@ -70,3 +70,4 @@ class Admin(Blocking[AsyncAdmin]):
     describe_broker_configs: Final = blocking(AsyncAdmin.describe_broker_configs)
     alter_broker_configs: Final = blocking(AsyncAdmin.alter_broker_configs)
     log_dirs: Final = blocking(AsyncAdmin.log_dirs)
+    api_versions: Final = blocking(AsyncAdmin.api_versions)

@@ -10,8 +10,7 @@ from gomq.broker.groups.settings import GroupSettings
 from gomq.errors import ConfigurationError
 from gomq.net.endpoints import parse_endpoints, parse_listen_address
 from gomq.net.limits import MOST_CONNECTIONS, ConnectionLimits, parse_overrides
-from gomq_storage.cleaner import KEY_MAP_BYTES
-from gomq_storage.config import LogConfig
+from gomq_storage.config import KEY_MAP_BYTES, LogConfig
 
 MAX_PARTITIONS: Final = 10_000
 """Of one topic, if nothing else is said."""

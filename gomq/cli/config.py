@@ -1,4 +1,7 @@
-"""``gomq config``: what ``gomq serve`` would go by with these flags, this environment, this file; and all settings."""
+"""``gomq config``: what ``gomq serve`` would go by with these flags, this environment, this file; and all settings.
+
+What a running broker goes by is in ``config_running.py``.
+"""
 
 import json
 from collections.abc import Iterator
@@ -7,8 +10,9 @@ from typing import Any, Final
 import click
 
 from gomq.broker.configs.settings import Setting
+from gomq.cli.config_running import get, set_, unset
 from gomq.cli.config_sources import Effective, default_of
-from gomq.cli.options import format_option
+from gomq.cli.options import examples, format_option
 from gomq.cli.process_settings import ALL_SETTINGS
 from gomq.cli.setting_options import setting_options, sources_of
 from gomq.cli.tables import print_table
@@ -42,8 +46,9 @@ An unknown name or a value that cannot be is an error that names the file, the l
 does not start.
 
 On SIGHUP `gomq serve --config FILE` reads the file again. Settings marked *at once* are in force then, what else has
-changed is logged as `config.needs_restart`; a file that is not right changes nothing. AlterConfigs changes the same
-settings by Kafka's names, and what it has set counts before all of the above, as in Kafka.
+changed is logged as `config.needs_restart`; a file that is not right changes nothing. `gomq config set` changes the
+same settings while the broker runs, as AlterConfigs does with any admin client; what it has set is kept over restarts
+and counts before all of the above, as in Kafka, until `gomq config unset`. `gomq config get` prints what is in force.
 
 ## Listeners
 
@@ -62,10 +67,14 @@ what clients use:
 
 @click.group()
 def config() -> None:
-    """Show what the broker would go by, and which settings there are."""
+    """Show the settings, and change those of a running broker."""
 
 
-@config.command()
+@config.command(
+    epilog=examples(
+        "gomq config show", "gomq config show -c gomq.toml --format json", "GOMQ_FLUSH=never gomq config show"
+    )
+)
 @setting_options
 @format_option
 @click.pass_context
@@ -83,10 +92,14 @@ def show(context: click.Context, /, output_format: str, **_: Any) -> None:  # no
         print_table(("NAME", "VALUE", "SOURCE"), list(_rows(effective)))
 
 
-@config.command()
+@config.command(epilog=examples("gomq config docs > configuration.md"))
 def docs() -> None:
     """Print what every setting does, as Markdown."""
     print(markdown(), end="")
+
+
+for _command in (get, set_, unset):
+    config.add_command(_command)
 
 
 def _entry(effective: Effective, setting: Setting) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Final
 import click
 
 import gomq
-from gomq.cli.options import FAILED, backend_option, run
+from gomq.cli.options import FAILED, backend_option, examples, run
+from gomq.cli.without_rich import leave_rich_out_of_structlog
 
 _TOPIC: Final = "demo"
 _SEGMENT_BYTES: Final = 32 << 10
@@ -18,7 +19,7 @@ _BATCH_BYTES: Final = 4 << 10
 """Small, so that there are several segments with something in their indexes."""
 
 
-@click.command()
+@click.command(epilog=examples("gomq demo", "gomq demo /etc/services --backend trio"))
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="[FILE]...")
 @backend_option
 def demo(*, files: Sequence[Path], backend: str) -> int:
@@ -28,6 +29,7 @@ def demo(*, files: Sequence[Path], backend: str) -> int:
     is named, GoMQ's own sources are published. The broker runs in this process, its data is in a temporary
     directory and removed at the end.
     """
+    leave_rich_out_of_structlog()
     sources = {str(file): file.read_bytes() for file in files or sorted(Path(gomq.__file__).parent.glob("client/*.py"))}
     with tempfile.TemporaryDirectory(prefix="gomq-demo-") as directory:
         data = Path(directory) / "data"

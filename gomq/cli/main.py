@@ -1,4 +1,4 @@
-"""The command itself: finds the subcommand, and turns every way of ending into a message and an exit code.
+"""The command itself: runs the subcommand, and turns every way of ending into a message and an exit code.
 
 0  done          1  failed: one line on stderr says why          2  wrong usage
 130  Ctrl-C      141  whoever read the output has closed it
@@ -6,51 +6,46 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
 from typing import Any, Final
 
 import click
 
 from gomq._version import __version__
+from gomq.cli.commands import Commands
 from gomq.cli.options import FAILED
-from gomq.errors import ConnectionFailedError, GomqError
+from gomq.cli.wording import explain, usage_line
 
 INTERRUPTED: Final = 128 + 2
 PIPE_CLOSED: Final = 128 + 13
-_COMMANDS: Final = ("serve", "config", "demo", "topic", "publish", "subscribe")
-"""Each is a module of this package and the command in it of the same name."""
+_PROGRAM: Final = "gomq"
+_COMPLETES: Final = "_GOMQ_COMPLETE"
+"""Set by a shell that completes a command (``gomq completion``)."""
+_TRACEBACK: Final = "GOMQ_TRACEBACK"
+
+_NO_ARGUMENTS: Final[tuple[type[Exception], ...]] = tuple(
+    getattr(click.exceptions, name) for name in ("NoArgsIsHelpError",) if hasattr(click.exceptions, name)
+)
+"""What click raises since 8.2 where a group of commands is named, and none of them."""
 
 _EPILOG: Final = """\
 Every option can be set in the environment: help shows the names. GOMQ_BROKER names the broker for all commands.
 
 Data goes to stdout, everything else to stderr. Exit code: 0 done, 1 failed, 2 wrong usage.
+
+\b
+Examples:
+  gomq demo
+  gomq serve --data ./data
+  echo hello | gomq publish greetings
+  gomq subscribe greetings --replay --exit
 """
 
 
-class _Commands(click.Group):
-    """Imports a subcommand when it is needed: what it does not use does not slow it down."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's form
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's form
-        if cmd_name not in _COMMANDS:
-            return None
-        _leave_rich_out_of_structlog()
-        command: click.Command = getattr(import_module(f"gomq.cli.{cmd_name}"), cmd_name)
-        return command
-
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's form
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:  # click would make 1 of it
-            return _leave(PIPE_CLOSED)
-
-
 @click.command(
-    cls=_Commands,
+    cls=Commands,
     epilog=_EPILOG,
     context_settings={"auto_envvar_prefix": "GOMQ", "help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -59,50 +54,68 @@ def _gomq() -> None:
     """A message queue that is a log: broker, producer and consumer that speak Kafka's protocol."""
 
 
-def _leave_rich_out_of_structlog() -> None:
-    """Import structlog as if rich were not there, which it would import for tracebacks in colour.
-
-    That is a tenth of a second and 8 MB for a broker that draws none. Commands that draw import it themselves.
-    """
-    if "structlog" not in sys.modules and "rich" not in sys.modules:
-        sys.modules["rich"] = None  # type: ignore[assignment]  # so Python says that there is none
-        try:
-            import_module("structlog")
-        finally:
-            del sys.modules["rich"]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    if sys.stdout is None:  # it was closed: then writing to it shall fail, and not raise what nobody expects
-        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    _prepare_streams()
     try:
-        code = _gomq.main(args=arguments, prog_name="gomq", standalone_mode=False)
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except click.exceptions.Exit as ended:
+        return _leave(ended.exit_code)
+    except (click.Abort, KeyboardInterrupt, EOFError):
         return _leave(INTERRUPTED)
     except BrokenPipeError:
         return _leave(PIPE_CLOSED)
-    except GomqError as error:
-        return _fail(_explain(error))
-    except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
+    except click.ClickException as error:
+        return _refuse(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person gets a line that says what to do
+        return _fail(error)
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: GomqError) -> str:
-    if isinstance(error, ConnectionFailedError):
-        asked = str(error).removesuffix("; is a broker running there?")  # it is asked once
-        return f"{asked}; is a broker running there? `gomq serve` starts one, -b names another"
-    return str(error)
+def command() -> click.Group:
+    """Return the command with all its subcommands."""
+    return _gomq
 
 
-def _fail(message: str) -> int:
-    for line in message.splitlines() or [message]:  # of a file there may be several things to say
+def _run(arguments: list[str]) -> Any:  # noqa: ANN401 - an exit code, or whatever a command returns
+    """Do what click's ``main`` does, which would make 1 of every way of ending."""
+    if instruction := os.environ.get(_COMPLETES):
+        from gomq.cli.shells import complete  # noqa: PLC0415 - only where a shell asks
+
+        with suppress(LookupError, ValueError):  # it is no shell that asks so
+            return complete(_gomq, _PROGRAM, _COMPLETES, instruction)
+        return FAILED
+    with _gomq.make_context(_PROGRAM, arguments) as context:
+        return _gomq.invoke(context)
+
+
+def _prepare_streams() -> None:
+    """See to it that writing fails in no way that nobody expects: stdout may be closed, or too narrow for a name."""
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    with suppress(AttributeError, ValueError):  # a test's stream
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _refuse(error: click.ClickException) -> int:
+    if isinstance(error, _NO_ARGUMENTS):
+        print(error.format_message())  # the help
+        return 0
+    if isinstance(error, click.UsageError):
+        print(usage_line(error), file=sys.stderr)
+    else:
+        print(f"gomq: {error.format_message()}", file=sys.stderr)
+    return _leave(error.exit_code)
+
+
+def _fail(error: Exception) -> int:
+    for line in explain(error):
         print(f"gomq: {line}", file=sys.stderr)
+    if os.environ.get(_TRACEBACK):
+        traceback.print_exception(error)
     return _leave(FAILED)
 
 

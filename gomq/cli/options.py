@@ -1,7 +1,10 @@
 """What several commands have in common: options, addresses, and running a client."""
 
+import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from math import isfinite
 from typing import Any, Final
 
 import anyio
@@ -28,12 +31,20 @@ def address(_: click.Context, parameter: click.Parameter, value: str) -> str:
 
 def utf8(_: click.Context, parameter: click.Parameter, value: Any) -> Any:  # noqa: ANN401 - a text or several
     """Refuse what the shell passed and is no UTF-8: topics and header names are texts."""
-    for text in (value,) if isinstance(value, str) else value or ():
+    if value is None or isinstance(value, str):
+        return None if value is None else _as_utf8(value, parameter)
+    return tuple(_as_utf8(text, parameter) for text in value)
+
+
+def _as_utf8(text: str, parameter: click.Parameter) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         try:
-            text.encode()
-        except UnicodeEncodeError:
+            return os.fsencode(text).decode()  # it is, and the locale says something else
+        except UnicodeError:
             raise click.BadParameter(f"{text!r} is not UTF-8", param=parameter) from None
-    return value
+    return text
 
 
 def addresses(_: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -71,6 +82,41 @@ format_option: Final = option(
     default="text",
     help="json: one object a line.",
 )
+
+
+class Number(click.FloatRange):
+    """A number in a range, which "nan" is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Read it."""
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
+yes_option: Final = option("--yes", "-y", is_flag=True, envvar="GOMQ_YES", help="Do it without asking.")
+
+
+def examples(*lines: str) -> str:
+    """Write the end of a command's help: ``epilog=examples("gomq topic list", ...)``, one command a line."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal whether something that cannot be undone shall be done, unless ``--yes`` has said so.
+
+    Raises:
+        click.UsageError: nobody is there who could be asked.
+        click.ClickException: the answer is no.
+    """
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Nobody is there to be asked: say --yes")
+    if not click.confirm(question, err=True):
+        raise click.ClickException("nothing was done")
+
 
 BACKENDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "asyncio": {"backend": "asyncio"},

@@ -1,31 +1,29 @@
 """``gomq serve``: run the broker until it is told to stop."""
 
-import gc
-import os
-import resource
-import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any, Final
 
-import anyio
 import click
 
-from gomq.broker import Broker
-from gomq.cli.logs import configure_logging
-from gomq.cli.options import run
-from gomq.cli.process_settings import BACKEND, LOG_FORMAT, LOG_LEVEL
-from gomq.cli.reloading import Reloading
+from gomq.cli.options import examples
 from gomq.cli.setting_options import setting_options, sources_of
+from gomq.cli.without_rich import leave_rich_out_of_structlog
 
 _EPILOG: Final = """\
 There are more settings, and each can be given as an option, in the environment or in the file: `gomq config docs`
 prints them all, `gomq config show` what counts and why. A setting of the file has the name of its option.
+
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(
+    epilog=_EPILOG
+    + examples(
+        "gomq serve --data ./data",
+        "gomq serve --listen 0.0.0.0:9092 --log-retention-ms 604800000",
+        "gomq serve --listen 127.0.0.1:0 --flush never",
+        "gomq serve --config gomq.toml",
+    )
+)
 @setting_options
 @click.pass_context
 def serve(context: click.Context, /, **_: Any) -> None:  # noqa: ANN401 - the settings, which the context has too
@@ -37,50 +35,7 @@ def serve(context: click.Context, /, **_: Any) -> None:  # noqa: ANN401 - the se
     """
     sources = sources_of(context)
     effective = sources.resolve()
-    config = effective.broker_config()
-    _raise_descriptor_limit()
-    configure_logging(level=effective.process(LOG_LEVEL), log_format=effective.process(LOG_FORMAT))
+    leave_rich_out_of_structlog()
+    from gomq.cli.serving import serve_until_told  # noqa: PLC0415 - help is not to wait for the broker
 
-    async def work() -> None:
-        broker = Broker(config=config)
-        reloading = Reloading(broker, sources, effective) if sources.file is not None else None
-        await _serve(broker, reloading)
-
-    run(work, backend=effective.process(BACKEND))
-
-
-def _raise_descriptor_limit() -> None:
-    """Take as many file descriptors as the system gives: half of them are for logs, each connection takes one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-async def _serve(broker: Broker, reloading: Reloading | None) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async with anyio.create_task_group() as group:
-            stop, is_up = anyio.Event(), anyio.Event()
-            group.start_soon(_watch, signals, stop, is_up, reloading)
-            async with broker:
-                is_up.set()
-                print(f"BROKERS={','.join(broker.client_addresses)}", flush=True)
-                if broker.metrics_address is not None:
-                    print(f"METRICS={broker.metrics_address}", flush=True)
-                gc.freeze()  # what is here now stays: looking through all of it again would make clients wait
-                await stop.wait()
-            group.cancel_scope.cancel()
-
-
-async def _watch(
-    signals: AsyncIterator[signal.Signals], stop: anyio.Event, is_up: anyio.Event, reloading: Reloading | None
-) -> None:
-    """Stop at a signal; SIGHUP has the file read again where there is one, and else says that the terminal is gone."""
-    async for number in signals:
-        if number == signal.SIGHUP and reloading is not None:
-            await reloading.reload()
-            continue
-        if stop.is_set() or not is_up.is_set():
-            # somebody has lost patience, or logs are being recovered, which the next start begins anew
-            sys.stderr.flush()
-            os._exit(128 + number)
-        stop.set()
+    serve_until_told(sources, effective)

@@ -11,12 +11,12 @@ It may be stopped, or the power may go, at any point: what is done stays done, t
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from gomq_storage.batch import BatchHeader
 from gomq_storage.checkpoint import Checkpoints
 from gomq_storage.cleaning import Cleanable, SealedSegment, cleanable, group_segments
 from gomq_storage.compaction import Pace, build_map, clean_group
+from gomq_storage.config import KEY_MAP_BYTES
 from gomq_storage.errors import LogOfflineError
 from gomq_storage.key_map import KeyMap
 from gomq_storage.layout import OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, segment_file_name
@@ -26,9 +26,6 @@ from gomq_storage.segment import Segment
 from gomq_storage.survivors import Survivors
 from gomq_storage.swap import replace
 from gomq_storage.upkeep import Upkeep
-
-KEY_MAP_BYTES: Final = 128 << 20
-"""``log.cleaner.dedupe.buffer.size``: some 760,000 keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

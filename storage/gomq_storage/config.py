@@ -8,6 +8,8 @@ MIN_SEGMENT_BYTES: Final = 14
 MAX_SEGMENT_BYTES: Final = 2**31 - 1
 NO_LIMIT_MS: Final = 2**63 - 1
 """As long as no message is old, or early."""
+KEY_MAP_BYTES: Final = 128 << 20
+"""Of memory for compaction, ``log.cleaner.dedupe.buffer.size``: some 760,000 keys."""
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 

@@ -1,5 +1,6 @@
 """The command line, run inside the test's process against a broker on a thread."""
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,3 +59,10 @@ def run_gomq(
         return Ran(code, out, err.decode())
 
     return run
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A port that takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield "{}:{}".format(*server.getsockname())

@@ -1,6 +1,7 @@
 """The admin, and what it asks and tells: topics, configs, records, groups, brokers."""
 
 from gomq.client.admin.admin import Admin
+from gomq.client.admin.api_versions import BrokerApi
 from gomq.client.admin.configs import ConfigEntry, ConfigSynonym
 from gomq.client.admin.descriptions import ClusterDescription, PartitionDescription, TopicDescription
 from gomq.client.admin.group_offsets import GroupOffset
@@ -11,7 +12,7 @@ from gomq.client.admin.resets import ResetPlan, ResetRow
 from gomq.client.admin.topics import NewTopic
 
 __all__ = (
-    "Admin", "ClusterDescription", "ConfigEntry", "ConfigSynonym", "GroupDescription", "GroupListing", "GroupOffset",
-    "GroupState", "GroupType", "LogDir", "LogSize", "MemberDescription", "NewTopic", "PartitionDescription",
-    "ProducerDescription", "ResetPlan", "ResetRow", "TopicDescription",
+    "Admin", "BrokerApi", "ClusterDescription", "ConfigEntry", "ConfigSynonym", "GroupDescription", "GroupListing",
+    "GroupOffset", "GroupState", "GroupType", "LogDir", "LogSize", "MemberDescription", "NewTopic",
+    "PartitionDescription", "ProducerDescription", "ResetPlan", "ResetRow", "TopicDescription",
 )  # fmt: skip

@@ -2,7 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from gomq.client.admin import configs as resource_configs, descriptions, log_dirs as directories
+from gomq.client.admin import (
+    api_versions as versions,
+    configs as resource_configs,
+    descriptions,
+    log_dirs as directories,
+)
+from gomq.client.admin.api_versions import BrokerApi
 from gomq.client.admin.configs import ConfigEntry, Resource
 from gomq.client.admin.descriptions import ClusterDescription
 from gomq.client.admin.group_calls import GroupCalls
@@ -77,3 +83,15 @@ class Admin(TopicCalls, GroupCalls):
             ExceptionGroup: several of them failed.
         """
         return await directories.log_dirs(self._asker, topics, nodes)
+
+    async def api_versions(self, *, nodes: Iterable[int] | None = None) -> dict[int, tuple[BrokerApi, ...]]:
+        """Return which requests brokers serve in which versions, by node id and in the order of their keys.
+
+        Args:
+            nodes: ids of the brokers; None for all.
+
+        Raises:
+            ConnectionFailedError: a broker cannot be reached, or the cluster has no such broker.
+            ExceptionGroup: several of them failed.
+        """
+        return await versions.api_versions(self._asker, nodes)

@@ -118,7 +118,7 @@ def shifted(
     for partition in partitions:
         if partition not in committed:
             raise ConfigurationError(
-                f"{partition} cannot be shifted: nothing is committed for it; use to=... there, or leave it out"
+                f"{partition} cannot be shifted: nothing is committed for it; say where to go on there, or leave it out"
             )
         wanted[partition] = committed[partition] + shift
     return wanted

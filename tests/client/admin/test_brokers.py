@@ -6,7 +6,7 @@ import pytest
 
 import gomq
 from gomq.errors import KafkaStorageError
-from gomq.protocol.api import Api
+from gomq.protocol.api import SERVED, SPOKEN, UNLISTED, Api, Versions
 from gomq_storage.layout import TopicPartition
 from tests.client.admin.answering import answers_with, nodes_asked
 from tests.support.fake_broker import Exchange, FakeCluster
@@ -35,6 +35,35 @@ async def test_a_cluster_is_described_as_its_brokers_do_by_either_api(pair: Fake
         found = await admin.describe_cluster()
     assert (found.cluster_id, found.controller_id) == ("fake", 1)
     assert [each.node_id for each in found.brokers] == [1, 2]
+
+
+async def test_a_broker_says_which_requests_it_serves_and_which_are_used(broker: gomq.Broker):
+    async with gomq.Admin(broker.address) as admin:
+        (found,) = (await admin.api_versions()).values()
+
+    by_key = {each.key: each for each in found}
+    assert [each.key for each in found] == sorted(SERVED.keys() - UNLISTED)
+    fetch, alter = by_key[Api.FETCH], by_key[Api.ALTER_CONFIGS]
+    assert (fetch.name, fetch.oldest, fetch.newest, fetch.used) == (
+        "fetch",
+        *SERVED[Api.FETCH],
+        SPOKEN[Api.FETCH].newest,
+    )
+    assert (alter.name, alter.used) == ("alter_configs", None)
+
+
+async def test_requests_that_nobody_knows_yet_have_no_name(pair: FakeCluster):
+    def offer(_: Exchange) -> dict[str, Any]:
+        ranges = [(30_000, Versions(1, 900)), *SERVED.items()]
+        keys = [{"api_key": key, "min_version": low, "max_version": high} for key, (low, high) in ranges]
+        return {"error_code": 0, "api_keys": keys, "throttle_time": 0}
+
+    pair.always(Api.API_VERSIONS, answers_with(offer))
+    async with gomq.Admin(pair.address) as admin:
+        found = await admin.api_versions(nodes=[2])
+
+    newest = found[2][-1]
+    assert (newest.key, newest.name, newest.oldest, newest.newest, newest.used) == (30_000, None, 1, 900, None)
 
 
 async def test_data_directories_are_described(broker: gomq.Broker):
