@@ -56,6 +56,16 @@ def read_or_write_identity(files: Files, path: Path, node_id: int | None) -> Dir
     return identity
 
 
+def read_identity(files: Files, path: Path) -> DirectoryIdentity:
+    """Find out whose directory it is, and change nothing.
+
+    Raises:
+        DirectoryUnusableError: what says so cannot be understood.
+        OSError: it is not there, or cannot be read.
+    """
+    return _read_identity(files, path, 1)
+
+
 def _write_identity(files: Files, path: Path, node_id: int) -> DirectoryIdentity:
     identity = DirectoryIdentity(cluster_id=encode_uuid(uuid.uuid4()), node_id=node_id)
     directory_id = encode_uuid(uuid.uuid4())

@@ -1,0 +1,234 @@
+"""The mirror: ``async with Mirror(source, target) as mirror: await mirror.copy(await mirror.plan(["orders"]))``."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final, Self
+
+from gomq.client.mirroring.checkpoints import Checkpoints
+from gomq.client.mirroring.copying import Copying, Lane, OnProgress, lane_of
+from gomq.client.mirroring.errors import StaleEndError
+from gomq.client.mirroring.group_offsets import CopiedOffset, GroupOffsets
+from gomq.client.mirroring.offset_map import OffsetMap
+from gomq.client.mirroring.plan import LOG_APPEND_TIME, TIMESTAMP_TYPE, MirrorPlan, TopicPlan, target_of
+from gomq.client.mirroring.planning import Planning
+from gomq.client.mirroring.settings import MirrorSettings
+from gomq.client.mirroring.side import Ends, Side
+from gomq.client.mirroring.source import Source
+from gomq.client.mirroring.target import Target
+from gomq.client.mirroring.verifying import VerifiedPartition, Verifying
+from gomq.client.producing.producer import Producer
+from gomq_storage.layout import TopicPartition
+
+_ATTEMPTS: Final = 3
+"""How often a plan is made anew because the target's end has moved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedPartition:
+    """What was carried over of a partition."""
+
+    topic: str
+    partition: int
+    messages: int
+    bytes: int
+    """As they are stored, headers of batches left out."""
+    source_offset: int
+    """Up to which offset of the source all is at the target."""
+    target_offset: int
+    """The target's end."""
+    keeps_offsets: bool
+    """Whether all its messages have the same offsets on both sides."""
+    lost: int
+    """Offsets that were deleted at the source before their turn came."""
+
+
+class Mirror:
+    """Carries topics from one cluster to another, both of whatever Kafka-protocol brokers.
+
+    Args:
+        source: HOST:PORT of a broker, or several, comma-separated, to read from.
+        target: the same, to write to.
+        settings: limits and patience.
+    """
+
+    def __init__(self, source: str, target: str, *, settings: MirrorSettings | None = None) -> None:
+        self._stack = AsyncExitStack()
+        self._settings = settings or MirrorSettings()
+        patience = self._settings.patience
+        self._ends = Ends(
+            Side(source, self._settings.source, patience=patience),
+            Side(target, self._settings.target, patience=patience),
+        )
+        self._copying: Copying | None = None
+        self._is_stopping = False
+        self._lanes: list[Lane] = []
+        self._done: dict[TopicPartition, CopiedPartition] = {}
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for side in self._ends:
+                await stack.enter_async_context(side)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._stack.__aexit__(kind, error, traceback)
+
+    async def plan(self, topics: Iterable[str], *, pattern: re.Pattern[str] | None = None) -> MirrorPlan:
+        """Find out what there is to do, and do nothing.
+
+        Args:
+            topics: names of topics at the source.
+            pattern: topics whose whole name it matches, besides.
+
+        Raises:
+            UnknownTopicError: the source has no such topic.
+            MirrorError: one cannot be carried over; the message says what to do.
+        """
+        return await Planning(self._ends, self._settings).plan(topics, pattern)
+
+    async def copy(
+        self, plan: MirrorPlan, *, follow: bool = False, on_progress: OnProgress = lambda _: None
+    ) -> list[CopiedPartition]:
+        """Carry out a plan: create topics, and copy what the source had when it was made.
+
+        Args:
+            plan: what ``plan`` returned.
+            follow: whether to go on with what comes; until cancelled.
+            on_progress: told how many offsets of the source are done with since the last time.
+
+        Raises:
+            StaleEndError: something else writes to the target.
+            MirrorError: a message is not taken, or the source has lost what was carried over.
+            GomqError: a side cannot be reached any more.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            await self._create_topics(plan)
+            plan = await self._with_ids(plan)
+            try:
+                await self._copy(plan, follow=follow, on_progress=on_progress)
+            except StaleEndError:
+                if attempt == _ATTEMPTS:
+                    raise
+                plan = await self.plan([topic.name for topic in plan.topics])
+            else:
+                break
+        return self.copied()
+
+    def stop(self) -> None:
+        """Have ``copy`` send nothing more, and return once what was sent is safe."""
+        self._is_stopping = True
+        if self._copying is not None:
+            self._copying.stop()
+
+    def copied(self) -> list[CopiedPartition]:
+        """Say what ``copy`` has carried over and knows to be stored, even if it has failed or was cancelled."""
+        self._gather()
+        return [self._done[where] for where in sorted(self._done)]
+
+    async def verify(
+        self, plan: MirrorPlan, *, on_progress: Callable[[int], object] = lambda _: None
+    ) -> list[VerifiedPartition]:
+        """Compare what ``copy`` has carried over, now and before, message by message.
+
+        Args:
+            plan: what was carried out.
+            on_progress: told how many messages are compared since the last time.
+        """
+        verifying = Verifying(self._ends, self._settings, on_progress)
+        found: list[VerifiedPartition] = []
+        for topic in plan.topics:
+            at_source = await self._ends.source.describe_configs(topic.name)
+            at_target = await self._ends.target.describe_configs(topic.name)
+            policies = f"{at_source['cleanup.policy'].value},{at_target['cleanup.policy'].value}"
+            for where, offsets in self._maps(topic):
+                found.append(
+                    await verifying.verify(
+                        where,
+                        offsets,
+                        is_timed=at_target[TIMESTAMP_TYPE].value != LOG_APPEND_TIME,
+                        is_compacted="compact" in policies,
+                    )
+                )
+        return found
+
+    async def copy_groups(self, plan: MirrorPlan, groups: Iterable[str]) -> list[CopiedOffset]:
+        """Let groups go on at the target where they are at the source, in the topics that ``copy`` has carried over.
+
+        Raises:
+            NonEmptyGroupError: a group has members at the target.
+        """
+        offsets = dict(each for topic in plan.topics for each in self._maps(topic))
+        return await GroupOffsets(self._ends, self._settings, offsets).copy(groups)
+
+    async def _create_topics(self, plan: MirrorPlan) -> None:
+        for topic in plan.topics:
+            if topic.is_new:
+                await self._ends.target.create_topic(
+                    topic.name,
+                    partitions=len(topic.partitions),
+                    replication_factor=self._settings.replication_factor,
+                    configs=topic.configs,
+                    if_not_exists=True,
+                )
+
+    async def _with_ids(self, plan: MirrorPlan) -> MirrorPlan:
+        """Note the ids of topics that were just created."""
+        topics = [
+            replace(topic, target_id=(await self._ends.target.describe_topic(topic.name)).topic_id, is_new=False)
+            if topic.is_new
+            else topic
+            for topic in plan.topics
+        ]
+        return replace(plan, topics=tuple(topics))
+
+    async def _copy(self, plan: MirrorPlan, *, follow: bool, on_progress: OnProgress) -> None:
+        settings = self._settings
+        self._gather()
+        self._lanes = [lane_of(topic, partition, follow=follow) for topic, partition in plan.partitions()]
+        starts = {lane.target: lane.position for lane in self._lanes}
+        source, target = self._ends
+        async with (
+            Source(source.address, starts, settings.reading) as reading,
+            Target(target.address, (topic.name for topic in plan.topics), settings.writing) as writing,
+            Producer(target.address, settings=settings.writing) as producer,
+        ):
+            checkpoints = Checkpoints(producer, plan.source_cluster, replication_factor=settings.replication_factor)
+            self._copying = Copying(
+                self._lanes,
+                reading,
+                writing,
+                checkpoints,
+                bytes_per_second=settings.bytes_per_second,
+                on_progress=on_progress,
+            )
+            if self._is_stopping:
+                self._copying.stop()
+            await self._copying.run()
+
+    def _gather(self) -> None:
+        """Add what the lanes have carried over to what was before."""
+        for lane in self._lanes:
+            before = self._done.get(lane.target)
+            self._done[lane.target] = CopiedPartition(
+                topic=lane.topic.name,
+                partition=lane.plan.partition,
+                messages=lane.copied + (before.messages if before else 0),
+                bytes=lane.copied_bytes + (before.bytes if before else 0),
+                source_offset=lane.offsets.end.source,
+                target_offset=lane.offsets.end.target,
+                keeps_offsets=lane.offsets.keeps_offsets,
+                lost=lane.lost,
+            )
+            lane.copied = lane.copied_bytes = 0
+
+    def _maps(self, topic: TopicPlan) -> Iterator[tuple[TopicPartition, OffsetMap]]:
+        known: Mapping[TopicPartition, OffsetMap] = {lane.target: lane.offsets for lane in self._lanes}
+        for partition in topic.partitions:
+            where = target_of(topic, partition)
+            yield where, known.get(where, partition.offsets)

@@ -1,0 +1,261 @@
+"""Finds out what there is to do: looks at both sides, and has ``resuming.py`` decide."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import anyio
+
+from gomq.client.admin.configs import ConfigEntry
+from gomq.client.admin.descriptions import ClusterDescription
+from gomq.client.cluster.metadata import TopicMetadata
+from gomq.client.mirroring import resuming
+from gomq.client.mirroring.checkpoints import TopicPair, decode_value, encode_key, read_checkpoints
+from gomq.client.mirroring.errors import ForeignMessagesError, MirrorError
+from gomq.client.mirroring.offset_map import OffsetMap, Point
+from gomq.client.mirroring.plan import (
+    LOG_APPEND_TIME,
+    TIMESTAMP_TYPE,
+    MirrorPlan,
+    PartitionPlan,
+    TopicPlan,
+    configs_to_copy,
+    notices_for,
+)
+from gomq.client.mirroring.resuming import Bounds, Tail
+from gomq.client.mirroring.settings import MirrorSettings
+from gomq.client.mirroring.side import Ends
+from gomq.client.mirroring.source import Messages
+from gomq.client.mirroring.target import LastWriter
+from gomq.errors import InvalidConfigError, UnknownTopicError
+from gomq_storage.layout import TopicPartition
+from gomq_storage.record_fields import Columns
+
+_MOST_COMPARED: Final = 1_000_000
+"""Messages behind a checkpoint; one is written far more often."""
+_READ_SECONDS: Final = 30.0
+"""For the few messages that are read to compare them."""
+
+
+class Planning:
+    """Makes a plan.
+
+    Args:
+        ends: both sides.
+        settings: the mirror's.
+    """
+
+    def __init__(self, ends: Ends, settings: MirrorSettings) -> None:
+        self._source, self._target = ends
+        self._settings = settings
+        self._checkpoints: Mapping[bytes, bytes | None] = {}
+        self._source_cluster: str | None = None
+
+    async def plan(self, names: Iterable[str], pattern: re.Pattern[str] | None) -> MirrorPlan:
+        """Look at both sides and decide.
+
+        Args:
+            names: topics of the source.
+            pattern: topics whose whole name it matches, besides.
+
+        Raises:
+            UnknownTopicError: the source has no such topic.
+            MirrorError: a topic cannot be carried over.
+        """
+        source, target = await self._source.describe_cluster(), await self._target.describe_cluster()
+        if _are_one(source, target):
+            raise MirrorError("source and target are the same cluster, and a mirror keeps the topics' names")
+        self._source_cluster = source.cluster_id
+        at_source = {topic.name: topic for topic in await self._source.list_topics(internal=True)}
+        at_target = {topic.name: topic for topic in await self._target.list_topics(internal=True)}
+        settings = self._settings.reading_back
+        self._checkpoints = await read_checkpoints(self._target, self._target.address, settings)
+        topics = [await self._plan_topic(each, at_target.get(each.name)) for each in _chosen(at_source, names, pattern)]
+        return MirrorPlan(source_cluster=source.cluster_id, target_cluster=target.cluster_id, topics=tuple(topics))
+
+    async def _plan_topic(self, there: TopicMetadata, known: TopicMetadata | None) -> TopicPlan:
+        name = there.name
+        source_configs = await self._source.describe_configs(name)
+        target_configs = None if known is None else await self._target.describe_configs(name)
+        if known is not None and len(known.partitions) < len(there.partitions):
+            raise MirrorError(
+                f"{name} has {len(known.partitions)} partitions at the target and {len(there.partitions)} at the "
+                f"source: give it as many (gomq topic alter {name} --partitions {len(there.partitions)})"
+            )
+        pair = TopicPair(name=name, source_id=there.topic_id, target_id=None if known is None else known.topic_id)
+        is_timed = target_configs is None or target_configs[TIMESTAMP_TYPE].value != LOG_APPEND_TIME
+        partitions = await self._plan_partitions(pair, is_new=known is None, is_timed=is_timed)
+        configs, refused = await self._configs_for(name, source_configs) if known is None else ({}, [])
+        notices = [*notices_for(name, source_configs, target_configs, partitions), *refused]
+        return TopicPlan(
+            name=name,
+            source_id=pair.source_id,
+            target_id=pair.target_id,
+            is_new=known is None,
+            configs=configs,
+            partitions=tuple(partitions),
+            notices=tuple(notices),
+        )
+
+    async def _plan_partitions(self, pair: TopicPair, *, is_new: bool, is_timed: bool) -> list[PartitionPlan]:
+        source = await self._source.stable_bounds(pair.name)
+        target = dict.fromkeys(source, Bounds(0, 0))
+        writers: Mapping[int, LastWriter] = {}
+        if not is_new:
+            # first who wrote, then how much: what is written in between has a number that is refused to the next
+            written = await self._target.stable_bounds(pair.name)
+            used = [index for index, bounds in written.items() if bounds.end]
+            writers = await self._target.last_writers(pair.name, used)
+            target = await self._target.stable_bounds(pair.name)
+        plans: list[PartitionPlan] = []
+        for index, bounds in source.items():
+            where = TopicPartition(pair.name, index)
+            known = self._known(pair, where) if not is_new else None
+            start = await self._start(where, bounds, target[index], known, is_timed=is_timed)
+            plans.append(
+                PartitionPlan(
+                    partition=index,
+                    start=start,
+                    source_beginning=bounds.beginning,
+                    source_end=bounds.end,
+                    target_beginning=target[index].beginning,
+                    writer=writers.get(index),
+                    offsets=_map_upto(start, known),
+                    was_checkpointed=known is not None,
+                )
+            )
+        return plans
+
+    def _known(self, pair: TopicPair, where: TopicPartition) -> OffsetMap | None:
+        return decode_value(self._checkpoints.get(encode_key(self._source_cluster, where)), pair)
+
+    async def _start(
+        self, where: TopicPartition, source: Bounds, target: Bounds, known: OffsetMap | None, *, is_timed: bool
+    ) -> Point:
+        """Find out where to go on in a partition."""
+        tail = resuming.look_back(target, known)
+        if tail is None:
+            start = resuming.starting_point(source, target, known)
+        elif tail.is_checkpoint:
+            start = await self._behind_checkpoint(where, source, tail, is_timed=is_timed)
+        else:
+            at_source = await self._read(
+                where, max(tail.point.source, source.beginning), min(tail.target_end, source.end)
+            )
+            at_target = await self._read_back(where, tail)
+            reason = resuming.why_not_the_same(
+                at_source, at_target, is_timed=is_timed, is_checkpointed=known is not None
+            )
+            if reason is not None:
+                raise ForeignMessagesError(where, reason)
+            start = Point(tail.target_end, tail.target_end)
+        if start.source > source.end:
+            raise ForeignMessagesError(
+                where, f"it goes on with offset {start.source} of the source, which ends at {source.end}"
+            )
+        return start
+
+    async def _behind_checkpoint(self, where: TopicPartition, source: Bounds, tail: Tail, *, is_timed: bool) -> Point:
+        count = tail.target_end - tail.point.target
+        if count > _MOST_COMPARED:
+            raise ForeignMessagesError(where, f"{count} messages were added behind the mirror's last checkpoint")
+        first = max(tail.point.source, source.beginning)
+        at_source = await self._read(where, first, source.end, most=count)
+        at_target = await self._read_back(where, tail)
+        found = resuming.already_there(
+            resuming.rows(at_source, is_timed=is_timed), resuming.rows(at_target, is_timed=is_timed), expected=count
+        )
+        if found is None:
+            raise ForeignMessagesError(where, f"what is behind offset {tail.point.target} is not what the source has")
+        return Point(at_source.offsets[found - 1] + 1 if found else first, tail.target_end)
+
+    async def _read(self, where: TopicPartition, start: int, end: int, *, most: int | None = None) -> Columns:
+        """Read messages of the source, ``most`` of them where that many are there."""
+        return await self._gathered(Messages(self._source.address, where, start, end, self._settings.reading), most)
+
+    async def _read_back(self, where: TopicPartition, tail: Tail) -> Columns:
+        """Read messages of the target."""
+        settings = self._settings.reading_back
+        messages = Messages(self._target.address, where, tail.point.target, tail.target_end, settings)
+        return await self._gathered(messages, None)
+
+    async def _gathered(self, messages: Messages, most: int | None) -> Columns:
+        found = Columns([], [], [], [], [])
+        with anyio.fail_after(_READ_SECONDS + self._settings.patience):
+            async with messages:
+                while (part := await messages.next()) is not None:
+                    found = _joined(found, part)
+                    if most is not None and len(found.offsets) >= most:
+                        break
+        return Columns._make(column[:most] for column in found)
+
+    async def _configs_for(self, name: str, configs: Mapping[str, ConfigEntry]) -> tuple[dict[str, str], list[str]]:
+        """Choose the configs that a topic is created with, and say which of them the target does not take."""
+        wanted = configs_to_copy(configs)
+        try:
+            await self._target.create_topic(name, configs=wanted, validate_only=True)
+        except InvalidConfigError:
+            pass
+        else:
+            return wanted, []
+        taken: dict[str, str] = {}
+        refused: list[str] = []
+        for key, value in wanted.items():
+            try:
+                await self._target.create_topic(name, configs={key: value}, validate_only=True)
+            except InvalidConfigError as error:
+                refused.append(f"{name} is created without {key}={value}, which the target refuses: {error}")
+            else:
+                taken[key] = value
+        return taken, refused
+
+
+def _chosen(
+    there: Mapping[str, TopicMetadata], names: Iterable[str], pattern: re.Pattern[str] | None
+) -> list[TopicMetadata]:
+    wanted = dict.fromkeys(names)
+    for name in wanted:
+        if name not in there:
+            raise UnknownTopicError(f"topic {name!r} does not exist at the source")
+        if there[name].is_internal:
+            raise MirrorError(f"topic {name!r} is the brokers' own: committed offsets are copied with their groups")
+    if pattern is not None:
+        public = [name for name, topic in there.items() if not topic.is_internal and not name.startswith("__")]
+        matching = [name for name in public if pattern.fullmatch(name)]
+        if not matching and not wanted:
+            raise MirrorError(f"no topic of the source matches {pattern.pattern!r}")
+        wanted |= dict.fromkeys(matching)
+    return [there[name] for name in wanted]
+
+
+def _are_one(source: ClusterDescription, target: ClusterDescription) -> bool:
+    """Whether both are one cluster; the id alone does not say it, as a backup that was restored has it too."""
+    same_brokers = {each.address for each in source.brokers} & {each.address for each in target.brokers}
+    return source.cluster_id is not None and source.cluster_id == target.cluster_id and bool(same_brokers)
+
+
+def _joined(front: Columns, back: Columns) -> Columns:
+    """Put messages behind others, in the lists of these."""
+    front.offsets.extend(back.offsets)
+    front.timestamps.extend(back.timestamps)
+    front.keys.extend(back.keys)
+    front.values.extend(back.values)
+    front.headers.extend(back.headers)
+    return front
+
+
+def _map_upto(start: Point, known: OffsetMap | None) -> OffsetMap:
+    """Make a map of what is at the target: a checkpoint's, and what was found behind it."""
+    if known is None:
+        offsets = OffsetMap(start)
+        if start.source == start.target:
+            offsets = OffsetMap(Point(0, 0))
+            offsets.end = start
+        return offsets
+    if known.end != start:
+        if start.target - known.end.target == start.source - known.end.source:
+            known.end = start
+        else:  # gaps are somewhere in between
+            known.is_thinned = True
+            known.end = start
+    return known

@@ -1,0 +1,296 @@
+"""Copies a data directory while a broker serves from it, so that what is copied is one that a broker could have left.
+
+    <target>/.lock                             held while a backup is being made
+    <target>/20261126T100000.000Z/             a backup: a data directory, as it can be opened, and ``manifest.json``
+    <target>/20261126T110000.000Z.partial/     one that is being made, or that was interrupted
+
+What is in it, and why it fits together:
+
+1. Committed offsets first (``__consumer_offsets``), so that no group is further than the messages that are copied.
+2. All other partitions, each as ``backup_partition.py`` says.
+3. The broker's own state last (``__gomq_metadata``). Folders are made before a topic's record is written, and removed
+   behind it; so of every topic that the state tells of there was a folder. Then look again: copy folders that are new,
+   and if the state has changed meanwhile, copy it again, until it has not.
+4. Checkpoints are not copied but written: the recovery point is where the copy, which was checked, ends; the log's
+   start and where compaction is are those from before the partition was copied. There is no marker of a clean stop.
+5. Sync everything, write the manifest, and give the directory its name: from here on it is the backup.
+
+Every message that was acknowledged before the backup began is in it, under its offset, unless retention or compaction
+removed it while it was made. A file that is the same as in the backup before is linked to that one (it is never written
+to again), so that only what is new is copied.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from gomq_storage.backup_copy import Copier
+from gomq_storage.backup_files import BackupFiles, FileIdentity
+from gomq_storage.backup_manifest import (
+    MANIFEST_FILE_NAME,
+    MAX_MANIFEST_BYTES,
+    Damage,
+    Manifest,
+    decode_manifest,
+    encode_manifest,
+)
+from gomq_storage.backup_partition import PartitionCopy, copy_partition, is_unchanged, remove_partition
+from gomq_storage.checkpoint_text import encode_offsets
+from gomq_storage.errors import CorruptFileError, StorageError
+from gomq_storage.files import read_whole, write_atomically
+from gomq_storage.identity import read_identity
+from gomq_storage.layout import (
+    CLEANER_OFFSET_FILE_NAME,
+    LOG_START_FILE_NAME,
+    META_PROPERTIES_FILE_NAME,
+    RECOVERY_POINT_FILE_NAME,
+    TopicPartition,
+    parse_partition_directory_name,
+    partition_directory_name,
+)
+
+_COMMITTED: Final = "__consumer_offsets"
+_STATES: Final = frozenset({"__gomq_metadata"})
+_KAFKAS_STATE: Final = "__cluster_metadata-0"
+_PARTIAL_SUFFIX: Final = ".partial"
+_NAME_FORMAT: Final = "%Y%m%dT%H%M%S"
+_MOST_LOOKS: Final = 100
+
+
+class BackupError(StorageError):
+    """A backup cannot be made, or not be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupReport:
+    """What a backup has."""
+
+    path: Path
+    created_ms: int
+    partitions: int
+    files: int
+    copied_bytes: int
+    linked_bytes: int
+    """Of files that the backup before had already."""
+    damaged: tuple[Damage, ...]
+    """Log files that are damaged; they were copied as they are."""
+
+
+def back_up(
+    source: Path,
+    target: Path,
+    *,
+    now_ms: int,
+    keep: int = 1,
+    files: BackupFiles | None = None,
+    on_progress: Callable[[int], object] = lambda _: None,
+) -> BackupReport:
+    """Make a backup of a data directory, whether a broker has it open or not.
+
+    Args:
+        source: the data directory; nothing in it is changed.
+        target: where backups are kept; it is made where it is missing, its parents are not.
+        now_ms: the time, which gives the backup its name.
+        keep: how many backups are left there, this one included; older ones are removed once this one is complete.
+        files: the file system.
+        on_progress: told how many bytes are done with since the last time.
+
+    Raises:
+        BackupError: it is no data directory, or the target cannot be used.
+        DirectoryInUseError: another backup is being made there.
+        OSError: reading or writing failed; the backups before this one are untouched.
+    """
+    files = files or BackupFiles()
+    _check_places(files, source, target)
+    if not files.exists(target):
+        files.make_directory(target)
+    lock = files.lock(target)
+    try:
+        _remove_partial(files, target)
+        before = list_backups(files, target)
+        partial = target / (_unused_name(target, now_ms) + _PARTIAL_SUFFIX)
+        files.make_directory(partial)
+        try:
+            report = _Backup(files, source, partial, before, on_progress).make(now_ms)
+        except BaseException:
+            with suppress(OSError):  # or the next backup does it
+                files.remove_tree(partial)
+            raise
+        for old in [*before, report.path][:-keep]:
+            files.remove_tree(old)
+        files.sync_directory(target)
+        return report
+    finally:
+        files.unlock(lock)
+
+
+def list_backups(files: BackupFiles, target: Path) -> list[Path]:
+    """List the complete backups of a directory, oldest first."""
+    names = [name for name in files.names(target) if not name.endswith(_PARTIAL_SUFFIX)]
+    return [target / name for name in names if files.exists(target / name / MANIFEST_FILE_NAME)]
+
+
+def read_manifest(files: BackupFiles, backup: Path) -> Manifest:
+    """Read what a backup has.
+
+    Raises:
+        BackupError: it cannot be understood.
+    """
+    path = backup / MANIFEST_FILE_NAME
+    try:
+        return decode_manifest(read_whole(files, path, max_bytes=MAX_MANIFEST_BYTES))
+    except (CorruptFileError, OSError) as error:
+        reason = error.reason if isinstance(error, CorruptFileError) else error.strerror
+        raise BackupError(f"{path} cannot be read: {reason}") from error
+
+
+def size_of(source: Path, *, files: BackupFiles | None = None) -> int:
+    """Say how many bytes a backup has to look at, more or less."""
+    files = files or BackupFiles()
+    total = 0
+    for partition in _partitions(files, source):
+        with suppress(FileNotFoundError):  # its topic was deleted meanwhile
+            found = files.identities(source / partition_directory_name(partition))
+            total += sum(identity.size for identity in found.values())
+    return total
+
+
+class _Backup:
+    """One that is being made."""
+
+    def __init__(
+        self,
+        files: BackupFiles,
+        source: Path,
+        partial: Path,
+        before: list[Path],
+        on_progress: Callable[[int], object],
+    ) -> None:
+        self._files = files
+        self._source = source
+        self._partial = partial
+        previous = _newest(files, before)
+        self._copier = Copier(files, source, partial, previous=previous, on_progress=on_progress)
+        self._copies: dict[TopicPartition, PartitionCopy] = {}
+
+    def make(self, now_ms: int) -> BackupReport:
+        identity = read_identity(self._files, self._source)
+        self._copier.copy(PurePosixPath(META_PROPERTIES_FILE_NAME))
+        found = list(_partitions(self._files, self._source))
+        for partition in sorted(found, key=lambda each: (each.topic != _COMMITTED, each)):
+            if partition.topic not in _STATES:
+                self._copy(partition)
+        self._copy_state()
+        self._write_checkpoints()
+        manifest = Manifest(
+            created_ms=now_ms,
+            cluster_id=identity.cluster_id,
+            node_id=identity.node_id,
+            files=dict(self._copier.stored),
+            damaged=tuple(self._copier.damaged.values()),
+        )
+        self._files.sync_directory(self._partial)
+        write_atomically(self._files, self._partial / MANIFEST_FILE_NAME, encode_manifest(manifest))
+        final = self._partial.with_name(self._partial.name.removesuffix(_PARTIAL_SUFFIX))
+        self._files.move(self._partial, final)
+        self._files.sync_directory(final.parent)
+        return BackupReport(
+            path=final,
+            created_ms=now_ms,
+            partitions=len(self._copies),
+            files=len(manifest.files),
+            copied_bytes=self._copier.copied_bytes,
+            linked_bytes=self._copier.linked_bytes,
+            damaged=manifest.damaged,
+        )
+
+    def _copy(self, partition: TopicPartition) -> None:
+        self._copies.pop(partition, None)
+        if (copy := copy_partition(self._copier, partition)) is not None:
+            self._copies[partition] = copy
+
+    def _copy_state(self) -> None:
+        """Copy the broker's own state, and what it speaks of and was not there before."""
+        states = [each for each in _partitions(self._files, self._source) if each.topic in _STATES]
+        for _ in range(_MOST_LOOKS):
+            before = self._state_of(states)
+            for partition in states:
+                self._copy(partition)
+            self._look_again()
+            if self._state_of(states) == before:
+                return
+        raise BackupError(f"topics of {self._source} are created and deleted all the time; try again")
+
+    def _state_of(self, states: list[TopicPartition]) -> list[Mapping[str, FileIdentity]]:
+        return [self._files.identities(self._source / partition_directory_name(each)) for each in states]
+
+    def _look_again(self) -> None:
+        """Copy partitions that are new, or others by now, and drop those that are gone."""
+        there = {each for each in _partitions(self._files, self._source) if each.topic not in _STATES}
+        for partition in sorted(there):
+            if partition not in self._copies or not self._is_unchanged(partition):
+                self._copy(partition)
+        for partition in [each for each in self._copies if each not in there and each.topic not in _STATES]:
+            remove_partition(self._copier, partition)
+            del self._copies[partition]
+
+    def _is_unchanged(self, partition: TopicPartition) -> bool:
+        try:
+            return is_unchanged(self._copier, partition)
+        except FileNotFoundError:
+            return False
+
+    def _write_checkpoints(self) -> None:
+        copies = self._copies.items()
+        offsets: dict[str, dict[TopicPartition, int]] = {
+            RECOVERY_POINT_FILE_NAME: {each: copy.end_offset for each, copy in copies if copy.is_sound},
+            LOG_START_FILE_NAME: {each: copy.log_start for each, copy in copies if copy.log_start},
+            CLEANER_OFFSET_FILE_NAME: {each: copy.first_dirty for each, copy in copies if copy.first_dirty is not None},
+        }
+        for name, values in offsets.items():
+            self._copier.write(PurePosixPath(name), encode_offsets(values))
+
+
+def _check_places(files: BackupFiles, source: Path, target: Path) -> None:
+    if not files.exists(source / META_PROPERTIES_FILE_NAME):
+        raise BackupError(f"{source} is no data directory: it has no {META_PROPERTIES_FILE_NAME}")
+    if files.exists(source / _KAFKAS_STATE):
+        raise BackupError(f"{source} is a Kafka's: what its topics are is in files that are not understood here")
+    inside, outside = target.resolve(), source.resolve()
+    if outside == inside or outside in inside.parents or inside in outside.parents:
+        raise BackupError(f"a backup of {source} cannot be kept in {target}: one is within the other")
+
+
+def _partitions(files: BackupFiles, source: Path) -> Iterator[TopicPartition]:
+    for name in files.names(source):
+        if (partition := parse_partition_directory_name(name)) is not None and (source / name).is_dir():
+            yield partition
+
+
+def _newest(files: BackupFiles, backups: list[Path]) -> tuple[Path, Manifest] | None:
+    """Find the last backup that can be understood."""
+    for path in reversed(backups):
+        try:
+            return path, read_manifest(files, path)
+        except BackupError:
+            continue
+    return None
+
+
+def _remove_partial(files: BackupFiles, target: Path) -> None:
+    for name in files.names(target):
+        if name.endswith(_PARTIAL_SUFFIX):
+            files.remove_tree(target / name)
+
+
+def _unused_name(target: Path, now_ms: int) -> str:
+    """Name a backup after a time; names ascend as times do."""
+    while True:
+        moment = datetime.fromtimestamp(now_ms // 1000, UTC)
+        name = f"{moment.strftime(_NAME_FORMAT)}.{now_ms % 1000:03d}Z"
+        if not (target / name).exists():
+            return name
+        now_ms += 1

@@ -1,0 +1,141 @@
+"""Copies one file into a backup, checks it on the way, and has it on the device before it counts."""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from crc32c import crc32c
+
+from gomq_storage.backup_check import PassingBatches
+from gomq_storage.backup_files import BackupFiles, SourceFile
+from gomq_storage.backup_manifest import Damage, Manifest, StoredFile
+from gomq_storage.files import File
+from gomq_storage.layout import LOG_SUFFIX, parse_segment_file_name
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+class Copier:
+    """Fills the directory of a new backup.
+
+    Args:
+        files: the file system.
+        source: the data directory.
+        target: the new backup's directory.
+        previous: the backup before, whose files are taken where they are still the same, and where it is.
+        on_progress: told how many bytes are done with since the last time.
+    """
+
+    def __init__(
+        self,
+        files: BackupFiles,
+        source: Path,
+        target: Path,
+        *,
+        previous: tuple[Path, Manifest] | None,
+        on_progress: Callable[[int], object],
+    ) -> None:
+        self.files = files
+        self.source = source
+        self.target = target
+        self.stored: dict[PurePosixPath, StoredFile] = {}
+        self.damaged: dict[PurePosixPath, Damage] = {}
+        self.copied_bytes: int = 0
+        self.linked_bytes: int = 0
+        """Of files that were taken from the backup before."""
+        self._previous = previous
+        self._on_progress = on_progress
+
+    def copy(self, path: PurePosixPath) -> StoredFile:
+        """Copy a file as it is now; one that was copied already only if it has changed.
+
+        A log file whose last batch is not whole yet is cut in front of it; one that is damaged is copied as it is.
+
+        Raises:
+            FileNotFoundError: it is not there, or not any more.
+            OSError: it cannot be read, or the copy not be written.
+        """
+        with self.files.open_source(self.source / path) as file:
+            known = self.stored.get(path)
+            if known is not None and known.source == file.identity:
+                return known
+            self.forget(path)
+            stored = self._take_over(path, file) or self._copy(path, file)
+        self.stored[path] = stored
+        return stored
+
+    def write(self, path: PurePosixPath, content: bytes) -> None:
+        """Put a file of the backup's own into it."""
+        self.forget(path)
+        file = self.files.open(self.target / path, create=True)
+        try:
+            file.write(0, [content])
+            file.sync()
+        finally:
+            file.close()
+        self.stored[path] = StoredFile(path=path, size=len(content), crc=crc32c(content), source=None)
+
+    def forget(self, path: PurePosixPath) -> None:
+        """Take a file out of the backup again, if it is there."""
+        if self.stored.pop(path, None) is not None:
+            self.files.remove(self.target / path)
+        self.damaged.pop(path, None)
+
+    def _take_over(self, path: PurePosixPath, file: SourceFile) -> StoredFile | None:
+        """Take a file from the backup before, if it is of this one, and whole."""
+        if self._previous is None:
+            return None
+        directory, manifest = self._previous
+        known = manifest.files.get(path)
+        if known is None or known.source != file.identity or known.size != file.identity.size:
+            return None
+        try:
+            if self.files.size(directory / path) != known.size:
+                return None
+            if not self.files.link(directory / path, self.target / path):
+                return None
+        except FileNotFoundError:
+            return None
+        self.linked_bytes += known.size
+        self._on_progress(known.size)
+        self.damaged.update({each.path: each for each in manifest.damaged if each.path == path})
+        return known
+
+    def _copy(self, path: PurePosixPath, file: SourceFile) -> StoredFile:
+        segment = parse_segment_file_name(path.name)
+        is_log = segment is not None and segment[1] == LOG_SUFFIX
+        batches = PassingBatches(segment[0]) if is_log and segment is not None else None
+        copy = self.files.open(self.target / path, create=True)
+        try:
+            size, crc = self._pass(file, copy, batches)
+            if batches is not None and batches.problem is None and batches.end < size:
+                copy.truncate(batches.end)  # the batch behind it is being written
+                size, crc = batches.end, _crc(copy, batches.end)
+            copy.sync()
+        finally:
+            copy.close()
+        if batches is not None and batches.problem is not None:
+            problem = batches.problem
+            self.damaged[path] = Damage(path=path, position=problem.position, reason=problem.reason)
+        end_offset = None if batches is None else batches.next_offset
+        return StoredFile(path=path, size=size, crc=crc, source=file.identity, end_offset=end_offset)
+
+    def _pass(self, file: SourceFile, copy: File, batches: PassingBatches | None) -> tuple[int, int]:
+        """Copy as much as the file had when it was opened; return how much that is, and its CRC."""
+        position = crc = 0
+        while data := file.read(position, min(_CHUNK_BYTES, file.identity.size - position)):
+            if batches is not None:
+                batches.feed(data)
+            copy.write(position, [data])
+            crc = crc32c(data, crc)
+            position += len(data)
+            self.copied_bytes += len(data)
+            self._on_progress(len(data))
+        return position, crc
+
+
+def _crc(file: File, size: int) -> int:
+    crc = 0
+    for position in range(0, size, _CHUNK_BYTES):
+        crc = crc32c(file.read(position, min(_CHUNK_BYTES, size - position)), crc)
+    return crc
