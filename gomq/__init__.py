@@ -12,15 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from gomq._version import __version__
-from gomq.errors import (
-    BrokerError,
-    BrokerStartError,
-    ConfigurationError,
-    ConnectionFailedError,
-    DeliveryFailedError,
-    GomqError,
-    UnknownTopicError,
-)
 
 if TYPE_CHECKING:
     from gomq.broker import Broker, BrokerConfig, FlushMode
@@ -38,6 +29,15 @@ if TYPE_CHECKING:
         Published,
         Receipt,
         TopicPartition,
+    )
+    from gomq.errors import (
+        BrokerError,
+        BrokerStartError,
+        ConfigurationError,
+        ConnectionFailedError,
+        DeliveryFailedError,
+        GomqError,
+        UnknownTopicError,
     )
 
 __all__ = (
@@ -67,12 +67,27 @@ _HOMES: Final = {
         ),
         "gomq.client",
     ),
+    **dict.fromkeys(
+        (
+            "BrokerError",
+            "BrokerStartError",
+            "ConfigurationError",
+            "ConnectionFailedError",
+            "DeliveryFailedError",
+            "GomqError",
+            "UnknownTopicError",
+        ),
+        "gomq.errors",
+    ),
 }
-"""Imported when they are asked for (PEP 562): who has only a client does not wait for the broker, nor the reverse."""
+"""Imported when they are asked for (PEP 562): who has only a client does not wait for the broker, nor the reverse, and
+who only runs pytest, whose plugin is in here, for neither."""
 
 if not TYPE_CHECKING:  # or a misspelt name would pass for any class
 
     def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class
+        if name == "errors":  # `import gomq` has always been enough for these
+            return import_module("gomq.errors")
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,7 @@ from gomq.broker.groups.group_log import GroupLog
 from gomq.broker.groups.loading import Loading
 from gomq.broker.groups.offsets import GroupOffsets
 from gomq.broker.housekeeping import Housekeeping
+from gomq.broker.interception import Interceptor
 from gomq.broker.listeners import BrokerListener, bind_listeners
 from gomq.broker.logs import get_logger
 from gomq.broker.producing.admission import Admission
@@ -31,6 +32,7 @@ from gomq.net.endpoints import parse_endpoints, parse_listen_address
 from gomq.net.scope import Scope
 from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import StorageError
+from gomq_storage.files import Files
 
 if TYPE_CHECKING:
     from gomq.broker.monitoring.monitoring import Monitoring
@@ -50,6 +52,8 @@ class Broker(Scope):
         listen: HOST:PORT, port 0 for any free one; NAME://HOST:PORT, comma-separated, for several listeners.
         flush: when messages are made to survive a power cut: "always", "interval" or "never".
         config: all settings at once, instead of the three.
+        files: where the data directory is, if not in the operating system's file system.
+        interceptor: what comes between connections and the broker, for tests; ``gomq.testing`` has one.
 
     Raises:
         BrokerStartError: on entering, when the directory or the port cannot be used; nothing was changed.
@@ -62,6 +66,8 @@ class Broker(Scope):
         listen: str = "127.0.0.1:9092",
         flush: FlushMode | str = FlushMode.ALWAYS,
         config: BrokerConfig | None = None,
+        files: Files | None = None,
+        interceptor: Interceptor | None = None,
     ) -> None:
         if config is None:
             if data is None:
@@ -69,6 +75,9 @@ class Broker(Scope):
             config = BrokerConfig(data=Path(data), listen=listen, flush=FlushMode(flush))
         super().__init__()
         self._config = config
+        self._files = files
+        self._interceptor = interceptor
+        self._is_abandoned = False
         self._running = RunningConfig(config)
         self._stack = AsyncExitStack()
         self._listeners: list[BrokerListener] = []
@@ -99,6 +108,13 @@ class Broker(Scope):
             ConfigurationError: they do not go with what AlterConfigs has set; nothing changed.
         """
         return self._running.reload(config)
+
+    def abandon(self) -> None:
+        """Have the block leave its data as a kill of the process would: nothing synced, and not marked as in order.
+
+        To be called within it, before it ends by an error: clients are not answered then either.
+        """
+        self._is_abandoned = True
 
     def _running_listeners(self) -> list[BrokerListener]:
         if not self._listeners:
@@ -154,7 +170,7 @@ class Broker(Scope):
                 self._running.subscribe(configure)
             group.start_soon(housekeeping.run)
             await loading.wait()
-            serving = Serving(self._state)
+            serving = Serving(self._state, self._interceptor)
             group.start_soon(serving.connections.run)
             for listener in listeners:  # now, and not before: who can connect is served
                 listener.listen()
@@ -177,7 +193,7 @@ class Broker(Scope):
 
     def _open_data(self) -> tuple[LogDirectory, Topics]:
         try:
-            directory = LogDirectory.open(self._config.data, node_id=self._config.node_id)
+            directory = LogDirectory.open(self._config.data, node_id=self._config.node_id, files=self._files)
         except StorageError as error:
             raise BrokerStartError(str(error)) from error
         try:
@@ -188,6 +204,9 @@ class Broker(Scope):
 
     async def _close_data(self, topics: Topics) -> None:
         with anyio.CancelScope(shield=True):
+            if self._is_abandoned:
+                await to_thread.run_sync(topics.abandon)
+                return
             failures = await to_thread.run_sync(topics.close)
         for failure in failures:
             _log.error("broker.sync_failed", error=str(failure))

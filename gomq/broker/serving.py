@@ -8,6 +8,7 @@ import anyio
 from gomq.broker.config import BrokerConfig
 from gomq.broker.context import State
 from gomq.broker.dispatch import dispatch
+from gomq.broker.interception import Connection, Interceptor
 from gomq.broker.listeners import BrokerListener
 from gomq.broker.logs import get_logger
 from gomq.errors import ProtocolError
@@ -26,10 +27,12 @@ class Serving:
 
     Args:
         state: what requests are handled with.
+        interceptor: what comes between; None for nothing.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, interceptor: Interceptor | None = None) -> None:
         self._state = state
+        self._interceptor = interceptor
         self.connections: Connections = Connections(state.config.connection_limits)
         self.refusals: int = 0
         """How many connections could not be taken."""
@@ -58,7 +61,10 @@ class Serving:
             transport.close()
 
     async def _run(self, listener: BrokerListener, transport: PlainTransport, host: str) -> None:
-        handle: Handle = partial(dispatch, self._state, listener.reached_at(transport), host)
+        reached_at = listener.reached_at(transport)
+        handle: Handle = partial(dispatch, self._state, reached_at, host)
+        if self._interceptor is not None:
+            handle = self._interceptor.wrap(handle, Connection(self._state, reached_at))
         if self._state.metrics is not None:
             handle = self._state.metrics.metered(handle)
         session = Session(

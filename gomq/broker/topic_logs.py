@@ -126,6 +126,13 @@ class TopicLogs:
             failures.append(StorageError(f"{self._directory.path} cannot be marked as clean: {error.strerror}"))
         return failures
 
+    def abandon(self, logs: Iterable[Log | None]) -> None:
+        """Let go of logs and the directory without syncing them, or writing anything down."""
+        for log in logs:
+            if log is not None:
+                log.abandon()
+        self._directory.abandon()
+
     def report_unclaimed(self, known: Container[TopicPartition]) -> None:
         """Say which folders are no partition's that is known, METADATA aside: they take room, and nothing uses them."""
         unclaimed = Counter(

@@ -253,7 +253,14 @@ class Topics(Catalogue):
 
     def close(self) -> list[StorageError]:
         """Sync and close every log and the directory; waits for the device. Return what could not be synced."""
-        return self._logs.close([*(partition.take_log() for partition in self.all_partitions()), self._metadata.log])
+        return self._logs.close(self._take_logs())
+
+    def abandon(self) -> None:
+        """Let go of every log and the directory as they are: nothing is synced or written down."""
+        self._logs.abandon(self._take_logs())
+
+    def _take_logs(self) -> list[Log | None]:
+        return [*(partition.take_log() for partition in self.all_partitions()), self._metadata.log]
 
     def _check_usable(self) -> None:
         if self._failure is not None:

@@ -72,7 +72,7 @@ class LogDirectory:
         """
         files = files or OsFiles()
         _make(files, path)
-        lock = _lock(path)
+        lock = lock_directory(path)
         try:
             identity = read_or_write_identity(files, path, node_id)
             checkpoints = Checkpoints.take(files, path)
@@ -219,6 +219,10 @@ class LogDirectory:
         finally:
             os.close(self._lock)
 
+    def abandon(self) -> None:
+        """Let another broker have the directory, as the end of the process would: nothing is written down."""
+        os.close(self._lock)
+
     def _finish_removals(self) -> None:
         for name in self.files.names(self.path):
             if is_deleted_directory_name(name):
@@ -247,8 +251,15 @@ def _make(files: Files, path: Path) -> None:
         raise DirectoryUnusableError(path, "it is not writable")
 
 
-def _lock(path: Path) -> int:
-    """Take both kinds of lock: Kafka's is fcntl's, and only flock keeps a second broker of this process out."""
+def lock_directory(path: Path) -> int:
+    """Keep brokers out of a data directory until the returned descriptor is closed.
+
+    Both kinds of lock are taken: Kafka's is fcntl's, and only flock keeps a second broker of this process out.
+
+    Raises:
+        DirectoryInUseError: a broker has it.
+        DirectoryUnusableError: it cannot be locked.
+    """
     try:
         lock = os.open(path / LOCK_FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:

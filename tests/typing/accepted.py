@@ -16,6 +16,7 @@ from gomq.errors import (
     RebalanceInProgressError,
     error_for,
 )
+from gomq.testing import BrokerThread, Rule
 
 
 def use(*values: object) -> None:
@@ -109,6 +110,20 @@ def without_an_event_loop(address: str) -> list[bytes | None]:
         lags: list[int | None] = [offset.lag for offset in admin.group_offsets("workers").values()]
         use(names, lags)
     return values
+
+
+def with_a_broker_for_tests(gomq_broker: BrokerThread, gomq_topic: str) -> list[bytes | None]:
+    with BrokerThread(topics={"orders": 3, "bills": [b"a", gomq.NewMessage(b"b", key=b"k")]}, flush="always") as broker:
+        with broker.expect("orders", 2, timeout=1.0) as new:
+            broker.publish("orders", [b"a", b"b"])
+        rule: Rule = broker.faults.fail("Produce", GroupAuthorizationFailedError, topic="orders").times(2)
+        with broker.faults.delay("Fetch", 0.2), broker.faults.disconnect("Produce", after=True).once():
+            use(rule.hits + 1, [asked.api.upper() for asked in broker.faults.seen])
+        committed: dict[gomq.TopicPartition, int] = broker.committed("billing")
+        use(new[0].value, committed, gomq_broker.records(gomq_topic))
+        broker.kill()
+        broker.restart()
+        return [message.value for message in broker.records("bills")]
 
 
 async def serve() -> None:
