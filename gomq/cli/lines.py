@@ -1,45 +1,39 @@
-"""Lines of a file, a pipe or a terminal as they come: many at once where there are many."""
+"""Files, pipes and terminals read as they come: many lines at once where there are many."""
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 
 import anyio
 
-from gomq.errors import GomqError
+from gomq.cli.splitting import Splitter
 
 _READ_BYTES: Final = 256 << 10
-_MAX_LINE_BYTES: Final = 100 << 20
 
 
-async def read_lines(descriptor: int) -> AsyncIterator[list[bytes]]:
-    """Yield lists of whole lines without their newlines; a last line without one counts as a line.
+async def read_messages(descriptor: int, splitter: Splitter) -> AsyncIterator[tuple[list[bytes], int]]:
+    """Yield lists of whole messages, and how many bytes were read for each; no list is empty.
 
     Raises:
-        GomqError: a line is larger than any message.
+        GomqError: one is larger than any message may be.
     """
-    parts: list[bytes] = []
     size = 0
     while data := await _read(descriptor):
-        if b"\n" not in data:
-            parts.append(data)
-            size += len(data)
-            if size > _MAX_LINE_BYTES:
-                raise GomqError(f"a line of the input has more than {_MAX_LINE_BYTES} bytes; no message may")
-            continue
-        first, *lines = data.split(b"\n")
-        lines.insert(0, b"".join((*parts, first)))
-        parts = [lines.pop()]
-        size = len(parts[0])
-        yield lines
-    if size:
-        yield [b"".join(parts)]
+        size += len(data)
+        if messages := splitter.feed(data):
+            yield messages, size
+            size = 0
+    if messages := splitter.finish():
+        yield messages, size
 
 
 async def _read(descriptor: int) -> bytes:
     """Wait for input in a way that can be cancelled, as reading in a thread could not."""
-    try:
-        await anyio.wait_readable(descriptor)
-    except PermissionError:
-        await anyio.lowlevel.checkpoint()  # a file: it is always ready, and cannot be waited for
-    return os.read(descriptor, _READ_BYTES)
+    while True:
+        try:
+            await anyio.wait_readable(descriptor)
+        except PermissionError:
+            await anyio.lowlevel.checkpoint()  # a file: it is always ready, and cannot be waited for
+        with suppress(BlockingIOError):  # somebody else was quicker
+            return os.read(descriptor, _READ_BYTES)

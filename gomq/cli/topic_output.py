@@ -1,27 +1,38 @@
 """What ``gomq topic describe`` prints: tables, or an object for each topic."""
 
 import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
+from gomq.cli.cluster import size_text
 from gomq.cli.tables import print_table
-from gomq.client.admin.configs import ConfigEntry
-from gomq.client.admin.descriptions import PartitionDescription, TopicDescription
 
-_PARTITION_HEADINGS = ("TOPIC", "PARTITION", "LEADER", "REPLICAS", "ISR", "BEGIN-OFFSET", "END-OFFSET")
+if TYPE_CHECKING:  # help is not to wait for the client
+    from gomq.client.admin.configs import ConfigEntry
+    from gomq.client.admin.descriptions import PartitionDescription, TopicDescription
+
+_PARTITION_HEADINGS = ("TOPIC", "PARTITION", "LEADER", "REPLICAS", "ISR", "BEGIN-OFFSET", "END-OFFSET", "SIZE")
 _CONFIG_HEADINGS = ("TOPIC", "CONFIG", "VALUE", "SOURCE")
 
 
 class DescribedTopic(NamedTuple):
-    """A topic and those of its configs that are to be shown."""
+    """A topic, those of its configs that are to be shown, and how much its partitions take."""
 
-    topic: TopicDescription
-    configs: list[ConfigEntry]
+    topic: "TopicDescription"
+    configs: "list[ConfigEntry]"
+    sizes: Mapping[tuple[str, int], int]
+    """Bytes by topic and partition, where that is known."""
+
+    def without_led(self) -> "DescribedTopic":
+        """Leave out the partitions that have a leader, and the configs."""
+        left = tuple(each for each in self.topic.partitions if each.leader is None)
+        return self._replace(topic=replace(self.topic, partitions=left), configs=[])
 
 
 def print_json(described: Sequence[DescribedTopic]) -> None:
     """Print an object for each topic, one a line."""
-    for topic, configs in described:
+    for topic, configs, sizes in described:
         partitions = [
             {
                 "partition": partition.index,
@@ -30,10 +41,11 @@ def print_json(described: Sequence[DescribedTopic]) -> None:
                 "isr": partition.in_sync,
                 "begin_offset": partition.beginning_offset,
                 "end_offset": partition.end_offset,
+                "size_bytes": sizes.get((topic.name, partition.index)),
             }
             for partition in topic.partitions
         ]
-        fields = {"topic": topic.name, "topic_id": optional_text(topic.topic_id), "partitions": partitions}
+        fields = {"topic": topic.name, "topic_id": _optional(topic.topic_id), "partitions": partitions}
         print(json.dumps(fields | {"configs": {entry.name: entry.value for entry in configs}}))
 
 
@@ -42,30 +54,34 @@ def print_text(described: Sequence[DescribedTopic]) -> None:
     if described:
         print_table(
             _PARTITION_HEADINGS,
-            [_partition_row(topic.name, partition) for topic, _ in described for partition in topic.partitions],
+            [
+                _partition_row(topic.name, partition, sizes.get((topic.name, partition.index)))
+                for topic, _, sizes in described
+                for partition in topic.partitions
+            ],
         )
-    rows = [_config_row(topic.name, entry) for topic, configs in described for entry in configs]
+    rows = [_config_row(topic.name, entry) for topic, configs, _ in described for entry in configs]
     if rows:
         print()
         print_table(_CONFIG_HEADINGS, rows)
 
 
-def optional_text(value: object) -> str | None:
-    """Make text of whatever is there."""
+def _optional(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _partition_row(topic: str, partition: PartitionDescription) -> Sequence[str]:
+def _partition_row(topic: str, partition: "PartitionDescription", size: int | None) -> Sequence[str]:
     return (
         topic,
         str(partition.index),
-        optional_text(partition.leader) or "none",
+        _optional(partition.leader) or "none",
         ",".join(map(str, partition.replicas)),
         ",".join(map(str, partition.in_sync)),
-        optional_text(partition.beginning_offset) or "-",
-        optional_text(partition.end_offset) or "-",
+        _optional(partition.beginning_offset) or "-",
+        _optional(partition.end_offset) or "-",
+        size_text(size),
     )
 
 
-def _config_row(topic: str, entry: ConfigEntry) -> Sequence[str]:
+def _config_row(topic: str, entry: "ConfigEntry") -> Sequence[str]:
     return topic, entry.name, "-" if entry.value is None else entry.value, entry.source.name.lower().replace("_", "-")

@@ -12,12 +12,21 @@ def test_a_topic_is_created_listed_described_and_deleted(run_gomq: RunGomq, topi
 
     described = run_gomq("topic", "describe", topic).out.decode().splitlines()
 
-    assert described[0].split() == ["TOPIC", "PARTITION", "LEADER", "REPLICAS", "ISR", "BEGIN-OFFSET", "END-OFFSET"]
-    assert [line.split() for line in described[1:]] == [
-        [topic, "0", "1", "1", "1", "0", "0"],
-        [topic, "1", "1", "1", "1", "0", "2"],
+    assert described[0].split() == [
+        "TOPIC",
+        "PARTITION",
+        "LEADER",
+        "REPLICAS",
+        "ISR",
+        "BEGIN-OFFSET",
+        "END-OFFSET",
+        "SIZE",
     ]
-    assert run_gomq("topic", "delete", topic).code == 0
+    assert [line.split()[:8] for line in described[1:]] == [
+        [topic, "0", "1", "1", "1", "0", "0", "0"],
+        [topic, "1", "1", "1", "1", "0", "2", "77"],
+    ]
+    assert run_gomq("topic", "delete", topic, "--yes").err == f"topic {topic} deleted\n"
     assert topic.encode() not in run_gomq("topic", "list").out.splitlines()
 
 
@@ -33,10 +42,18 @@ def test_json_has_an_object_for_each_topic(run_gomq: RunGomq, topic: str):
         "topic": topic,
         "topic_id": found["topic_id"],
         "partitions": [
-            {"partition": 0, "leader": 1, "replicas": [1], "isr": [1], "begin_offset": 0, "end_offset": 0}
+            {
+                "partition": 0,
+                "leader": 1,
+                "replicas": [1],
+                "isr": [1],
+                "begin_offset": 0,
+                "end_offset": 0,
+                "size_bytes": 0,
+            }
         ],
         "configs": {},
-    }  # fmt: skip
+    }
 
 
 def test_all_topics_are_described_where_none_is_named(run_gomq: RunGomq, topic: str):
@@ -55,23 +72,89 @@ def test_creating_one_that_exists_fails_unless_that_is_fine(run_gomq: RunGomq, t
 
     assert again.code == 1
     assert "already exists" in again.err
-    assert run_gomq("topic", "create", topic, "--if-not-exists").code == 0
+    fine = run_gomq("topic", "create", topic, "--if-not-exists")
+    assert (fine.code, fine.err) == (0, f"topic {topic} exists already\n")
 
 
 def test_one_that_fails_does_not_keep_the_others_from_it(run_gomq: RunGomq, topic: str):
     ran = run_gomq("topic", "create", "a/b", topic, "..")
 
     assert ran.code == 1
-    assert [line.split(" ")[2] for line in ran.err.splitlines()] == ["'a/b'", "'..'"]
+    assert [line.split(" ")[2] for line in ran.err.splitlines()] == ["'a/b'", "created", "'..'"]
     assert topic.encode() in run_gomq("topic", "list").out.splitlines()
 
 
 def test_deleting_one_that_is_not_there_fails_unless_that_is_fine(run_gomq: RunGomq, topic: str):
-    ran = run_gomq("topic", "delete", topic)
+    ran = run_gomq("topic", "delete", topic, "--yes")
 
     assert ran.code == 1
     assert topic in ran.err
-    assert run_gomq("topic", "delete", topic, "--if-exists").code == 0
+    assert run_gomq("topic", "delete", topic, "--if-exists", "--yes").code == 0
+
+
+def test_deleting_is_asked_about_and_where_nobody_is_there_nothing_goes(run_gomq: RunGomq, topic: str):
+    run_gomq("topic", "create", topic)
+
+    ran = run_gomq("topic", "delete", topic)
+
+    assert ran.code == 2
+    assert f"Delete topic {topic} with all messages?" in ran.err
+    assert "say --yes" in ran.err
+    assert topic.encode() in run_gomq("topic", "list").out.splitlines()
+
+
+def test_a_pattern_lists_describes_and_with_yes_deletes_what_it_matches_whole(run_gomq: RunGomq, topic: str):
+    run_gomq("topic", "create", f"{topic}-1", f"{topic}-2", f"{topic}-x1")
+    pattern = f"{topic}-[0-9]"
+
+    listed = run_gomq("topic", "list", "--regex", pattern).out.decode().split()
+    described = run_gomq("topic", "describe", "-r", pattern, "--format", "json").out.splitlines()
+    refused = run_gomq("topic", "delete", "-r", pattern)
+    deleted = run_gomq("topic", "delete", "-r", pattern, "--yes", "--format", "json").out.splitlines()
+
+    assert listed == [f"{topic}-1", f"{topic}-2"]
+    assert [json.loads(line)["topic"] for line in described] == listed
+    assert refused.code == 2
+    assert f"`gomq topic list -r '{pattern}'` shows what would go" in refused.err
+    assert [json.loads(line) for line in deleted] == [{"topic": name, "is_deleted": True} for name in listed]
+    assert run_gomq("topic", "list", "-r", f"{topic}-.*").out.decode().split() == [f"{topic}-x1"]
+
+
+def test_names_and_a_pattern_or_neither_are_wrong_usage(run_gomq: RunGomq):
+    for arguments in (["delete", "a", "-r", "b"], ["describe", "a", "-r", "b"], ["alter", "-c", "a=1"], ["delete"]):
+        assert run_gomq("topic", *arguments).code == 2
+
+
+def test_a_long_list_has_partitions_and_sizes(run_gomq: RunGomq, topic: str):
+    run_gomq("topic", "create", topic, "--partitions", "3")
+    run_gomq("publish", topic, "-p", "0", stdin=b"x" * 2000 + b"\n")
+
+    table = run_gomq("topic", "list", "-l", "-r", topic).out.decode().splitlines()
+    found = json.loads(run_gomq("topic", "list", "--long", "-r", topic, "--format", "json").out)
+
+    assert table[0].split() == ["TOPIC", "PARTITIONS", "REPLICAS", "SIZE"]
+    assert table[1].split() == [topic, "3", "1", "2.0", "KiB"]
+    assert (found["partitions"], found["replication_factor"], found["size_bytes"]) == (3, 1, 2070)
+
+
+def test_no_partition_of_a_broker_that_runs_is_unavailable(run_gomq: RunGomq, topic: str):
+    run_gomq("topic", "create", topic)
+
+    ran = run_gomq("topic", "describe", "--unavailable", topic)
+
+    assert (ran.code, ran.out) == (0, b"")
+
+
+def test_creating_can_be_tried(run_gomq: RunGomq, topic: str):
+    ran = run_gomq("topic", "create", topic, "--validate-only")
+
+    assert (ran.code, ran.err) == (0, f"topic {topic} can be created: nothing was done\n")
+    assert run_gomq("topic", "create", topic, "-c", "colour=blue", "--validate-only").code == 1
+    assert json.loads(run_gomq("topic", "create", topic, "--format", "json").out) == {
+        "topic": topic,
+        "is_created": True,
+    }
+    assert run_gomq("topic", "create", topic, "--validate-only").code == 1
 
 
 def test_describing_one_that_is_not_there_shows_the_others(run_gomq: RunGomq, topic: str):

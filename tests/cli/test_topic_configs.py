@@ -18,7 +18,11 @@ def test_configs_are_set_and_unset_and_the_others_stay(run_gomq: RunGomq, topic:
 
     ran = run_gomq("topic", "alter", topic, "-c", "cleanup.policy=delete,compact", "--unset", "retention.ms")
 
-    assert (ran.code, ran.out, ran.err) == (0, b"", "")
+    assert (ran.code, ran.out) == (0, b"")
+    assert ran.err.splitlines() == [
+        f"topic {topic}: cleanup.policy delete -> delete,compact",
+        f"topic {topic}: retention.ms 1000 -> -1",
+    ]
     assert configs(run_gomq, topic) == {"cleanup.policy": "delete,compact", "segment.bytes": "1048576"}
 
 
@@ -28,7 +32,7 @@ def test_several_topics_are_altered_and_one_that_fails_does_not_keep_the_others_
     ran = run_gomq("topic", "alter", f"{topic}-1", "none-such", f"{topic}-2", "-c", "retention.ms=1000")
 
     assert ran.code == 1
-    assert ran.err == "gomq: configs of topic 'none-such' cannot be changed: there is no topic 'none-such'\n"
+    assert ran.err.startswith("gomq: configs of topic 'none-such' cannot be changed: there is no topic 'none-such'\n")
     assert configs(run_gomq, f"{topic}-1") == configs(run_gomq, f"{topic}-2") == {"retention.ms": "1000"}
 
 
@@ -91,7 +95,7 @@ def test_first_messages_of_a_partition_are_deleted(run_gomq: RunGomq, topic: str
     run_gomq("topic", "create", topic, "--partitions", "2")
     run_gomq("publish", topic, "-p", "1", stdin=b"a\nb\nc\n")
 
-    deleted = run_gomq("topic", "delete-records", topic, "--partition", "1", "--before", "2")
+    deleted = run_gomq("topic", "delete-records", topic, "--partition", "1", "--before", "2", "--yes")
 
     assert deleted.code == 0
     assert [line.split() for line in deleted.out.decode().splitlines()] == [
@@ -105,7 +109,7 @@ def test_all_messages_of_all_partitions_are_deleted(run_gomq: RunGomq, topic: st
     run_gomq("topic", "create", topic, "--partitions", "2")
     run_gomq("publish", topic, "-p", "1", stdin=b"a\nb\nc\n")
 
-    deleted = run_gomq("topic", "delete-records", topic, "--before", "end", "--format", "json")
+    deleted = run_gomq("topic", "delete-records", topic, "--before", "end", "--format", "json", "-y")
 
     assert [json.loads(line) for line in deleted.out.splitlines()] == [
         {"topic": topic, "partition": 0, "begin_offset": 0},
@@ -119,8 +123,8 @@ def test_all_messages_of_all_partitions_are_deleted(run_gomq: RunGomq, topic: st
     [
         (("--before", "2"), "--partition N says which"),
         (("--partition", "0"), "Missing option '--before'"),
-        (("--partition", "0", "--before", "-2"), "'-2' is neither an offset nor end"),
-        (("--partition", "0", "--before", "last"), "'last' is neither an offset nor end"),
+        (("--partition", "0", "--before", "last"), "'last' is no place; write earliest, latest, an offset"),
+        (("--partition", "0", "--before", "earliest"), "nothing is before earliest"),
         (("--partition", "-1", "--before", "0"), "--partition"),
     ],
 )
@@ -144,7 +148,67 @@ def test_records_that_are_not_there_cannot_be_deleted(
 ):
     run_gomq("topic", "create", topic)
 
-    ran = run_gomq("topic", "delete-records", name or topic, "--partition", partition, "--before", before)
+    ran = run_gomq("topic", "delete-records", name or topic, "--partition", partition, "--before", before, "-y")
 
     assert (ran.code, ran.out) == (1, b"")
     assert told in ran.err
+
+
+def test_all_but_the_last_messages_of_each_partition_are_deleted(run_gomq: RunGomq, topic: str):
+    run_gomq("topic", "create", topic, "--partitions", "2")
+    run_gomq("publish", topic, "-p", "0", stdin=b"a\nb\n")
+    run_gomq("publish", topic, "-p", "1", stdin=b"c\nd\ne\nf\n")
+
+    asked = run_gomq("topic", "delete-records", topic, "--before", "-1")
+    deleted = run_gomq("topic", "delete-records", topic, "--before", "-1", "--yes", "--format", "json")
+
+    assert asked.code == 2
+    assert f"Delete 4 messages of topic {topic} for good?" in asked.err
+    assert [json.loads(line)["begin_offset"] for line in deleted.out.splitlines()] == [1, 3]
+
+
+def test_what_is_older_than_a_time_is_deleted(run_gomq: RunGomq, topic: str):
+    run_gomq("publish", topic, "--timestamp", "2h", stdin=b"old\n")
+    run_gomq("publish", topic, stdin=b"new\n")
+
+    assert run_gomq("topic", "delete-records", topic, "--before", "1h", "--yes").code == 0
+
+    assert run_gomq("subscribe", topic, "--replay", "--exit").out == b"new\n"
+
+
+def test_a_dry_run_shows_what_altering_would_change_and_changes_nothing(run_gomq: RunGomq, topic: str):
+    run_gomq("topic", "create", topic, "-c", "segment.bytes=1048576")
+    changes = (
+        "-c",
+        "retention.ms=1000",
+        "--unset",
+        "segment.bytes",
+        "-c",
+        "cleanup.policy=delete",
+        "--partitions",
+        "3",
+    )
+
+    shown = run_gomq("topic", "alter", topic, *changes, "--dry-run")
+
+    assert [line.split() for line in shown.out.decode().splitlines()] == [
+        ["TOPIC", "NAME", "OLD", "NEW"],
+        [topic, "partitions", "1", "3"],
+        [topic, "retention.ms", "-1", "1000"],
+        [topic, "segment.bytes", "1048576", "1073741824"],
+    ]
+    assert shown.err == "nothing was changed: without --dry-run it is\n"
+    assert configs(run_gomq, topic) == {"segment.bytes": "1048576"}
+    assert run_gomq("topic", "alter", topic, "-c", "retention.ms=x", "--dry-run").code == 1
+
+
+def test_partitions_are_added_and_never_taken_away(run_gomq: RunGomq, topic: str):
+    run_gomq("topic", "create", topic)
+
+    more = run_gomq("topic", "alter", topic, "--partitions", "3", "--format", "json")
+    fewer = run_gomq("topic", "alter", topic, "--partitions", "2")
+
+    assert json.loads(more.out) == {"topic": topic, "name": "partitions", "old": "1", "new": "3", "is_dry_run": False}
+    assert fewer.code == 1
+    assert "2 would not be an increase" in fewer.err
+    assert len(run_gomq("topic", "describe", topic).out.splitlines()) == 4
