@@ -37,7 +37,7 @@ def recover_producers(files: Files, directory: Path, segments: Sequence[Segment]
     told = producers.end
     if producers.end < log_end:
         for segment in segments:
-            _replay(segment, producers)
+            replay_producers(segment, producers)
     producers.end = log_end
     if len(producers):
         with suppress(CorruptBatchError):
@@ -129,8 +129,12 @@ def _headers_before(offset: int, segments: Sequence[Segment]) -> Iterator[BatchH
             yield header
 
 
-def _replay(segment: Segment, producers: Producers) -> None:
-    """Take account of a segment's batches from ``producers.end`` on."""
+def replay_producers(segment: Segment, producers: Producers) -> None:
+    """Take account of a segment's batches from ``producers.end`` on.
+
+    Raises:
+        CorruptBatchError: a header cannot be one.
+    """
     start = segment.find(producers.end)
     if start is None:
         return

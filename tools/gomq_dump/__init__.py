@@ -2,6 +2,10 @@
 
 Bytes and values: ``findings``, ``kinds``, ``control``, ``decoders``. Reading files: ``reader``, ``paths``, ``foreign``,
 ``resync``, ``batches``, ``indexes``, ``verify``, and of the small ones ``small_files``, ``txn_entries``,
-``producer_entries``, ``tables``, ``properties``. Showing: ``render``, ``render_json``, ``render_files``,
-``render_decoded``, ``cli``. Nothing here ever writes to what it looks at.
+``producer_entries``, ``tables``, ``properties``. Selecting: ``selection``, ``moments``, ``matching``, ``seeking``,
+``selecting``, ``following``. Showing: ``render``, ``render_json``, ``render_files``, ``render_decoded``,
+``render_format``, ``format_string``, of many records at once ``record_lines``, ``record_json``, by several processes
+``showing``, ``jobs``, ``workers``, ``parallel``. The command: ``cli``, ``arguments``. Commands of their own:
+``repairing``, ``exporting``, ``importing``, which share ``packing``. Nothing here ever writes to what it looks at, but a
+repair in place.
 """

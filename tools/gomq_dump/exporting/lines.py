@@ -1,0 +1,137 @@
+"""What of a batch goes into JSON lines: one line for the batch, then one for each record.
+
+    {"type":"batch","topic":"orders","partition":0,"segment":0,"base_offset":0,"last_offset":1,"record_count":2, ...}
+    {"type":"record","offset":0,"timestamp":1767225600000,"key":"42","value":"first order","headers":[...]}
+
+A batch line has what the header has, but for length and CRC, which follow from the rest. ``segment`` is the offset in
+the name of the file that the batch is in. ``attributes`` is there only where it says more than codec, timestamp type
+and flags do; ``producer_timestamp`` only where the broker's clock set the timestamp that a consumer sees. Records that
+lines cannot hold are in the batch's own line as ``records_base64``, as they lie in the file: those that cannot be
+decoded, and those of an uncompressed batch that would not come back byte for byte.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from json.encoder import encode_basestring
+from typing import Any, Final, NamedTuple
+
+from gomq_dump.packing import pack_records
+from gomq_dump.record_json import field_json
+from gomq_storage.batch import HEADER_SIZE, BatchHeader
+from gomq_storage.compression import Codec
+from gomq_storage.errors import CorruptBatchError
+from gomq_storage.layout import TopicPartition
+from gomq_storage.record import Record, decode_batch
+
+Fields = dict[str, Any]
+LOG_APPEND_TIME: Final = 0b1000
+TRANSACTIONAL: Final = 0b1_0000
+CONTROL: Final = 0b10_0000
+DELETE_HORIZON: Final = 0b100_0000
+MAX_DECOMPRESSED_BYTES: Final = 256 << 20
+"""The most that the records of one batch may take in memory; a bomb is carried as it is."""
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Place(NamedTuple):
+    """Where a batch is from."""
+
+    partition: TopicPartition | None
+    """None where the directory's name does not say it."""
+    segment: int
+    """The offset in the file's name."""
+
+
+def batch_lines(place: Place, batch: bytes, header: BatchHeader) -> Iterator[bytes]:
+    """Make the lines of one batch and its records.
+
+    Args:
+        place: where it is from.
+        batch: the whole batch; its CRC holds.
+        header: its header.
+    """
+    records = _records_of(batch, header)
+    fields = _batch_fields(place, header)
+    if records is None:
+        fields["records_base64"] = base64.b64encode(batch[HEADER_SIZE:]).decode()
+    yield _line(fields)
+    for record in records or ():
+        yield _record_line(header, record)
+
+
+def _line(fields: Fields) -> bytes:
+    return _encode(fields).encode() + b"\n"
+
+
+def _records_of(batch: bytes, header: BatchHeader) -> list[Record] | None:
+    """Decode a batch's records with the timestamps of their producer; None where lines cannot hold them."""
+    if header.record_count == 0 and header.codec is not Codec.NONE:
+        return None  # compaction leaves nothing where a codec would write at least a frame
+    as_created = header._replace(attributes=header.attributes & ~LOG_APPEND_TIME)
+    try:
+        records = decode_batch(batch, as_created, max_bytes=MAX_DECOMPRESSED_BYTES)
+    except CorruptBatchError:
+        return None
+    if header.codec is Codec.NONE:
+        packed = pack_records(records, base_offset=header.base_offset, base_timestamp=header.base_timestamp)
+        if packed != batch[HEADER_SIZE:]:
+            return None
+    return records if _offsets_fit(header, records) else None
+
+
+def _offsets_fit(header: BatchHeader, records: list[Record]) -> bool:
+    offsets = [header.base_offset - 1, *(record.offset for record in records), header.last_offset + 1]
+    return all(first < second for first, second in pairwise(offsets))
+
+
+def _batch_fields(place: Place, header: BatchHeader) -> Fields:
+    fields: Fields = {"type": "batch"}
+    if place.partition is not None:
+        fields["topic"], fields["partition"] = place.partition
+    fields |= {
+        "segment": place.segment,
+        "base_offset": header.base_offset,
+        "last_offset": header.last_offset,
+        "record_count": header.record_count,
+        "leader_epoch": header.leader_epoch,
+        "codec": header.codec.name.lower(),
+        "timestamp_type": "LogAppendTime" if header.is_log_append_time else "CreateTime",
+        "base_timestamp": header.base_timestamp,
+        "max_timestamp": header.max_timestamp,
+        "delete_horizon_ms": header.delete_horizon_ms,
+        "producer_id": header.producer_id,
+        "producer_epoch": header.producer_epoch,
+        "base_sequence": header.base_sequence,
+        "is_transactional": header.is_transactional,
+        "is_control": header.is_control,
+    }
+    if header.attributes != attributes_of(fields):
+        fields["attributes"] = header.attributes
+    return fields
+
+
+def attributes_of(fields: Fields) -> int:
+    """Work out a batch's attributes from the fields that spell them out."""
+    return int(
+        Codec[fields["codec"].upper()]
+        | LOG_APPEND_TIME * (fields["timestamp_type"] == "LogAppendTime")
+        | TRANSACTIONAL * fields["is_transactional"]
+        | CONTROL * fields["is_control"]
+        | DELETE_HORIZON * (fields["delete_horizon_ms"] is not None)
+    )
+
+
+def _record_line(header: BatchHeader, record: Record) -> bytes:
+    """Make the line of a record, its bytes put together by hand: a log has millions of them."""
+    offset, timestamp, key, value, headers = record
+    times = b"%d" % timestamp
+    if header.is_log_append_time:
+        times = b'%d,"producer_timestamp":%d' % (header.max_timestamp, timestamp)
+    listed = b",".join(
+        b'{"name":%b%b}' % (encode_basestring(name).encode(), field_json(b"value", held)) for name, held in headers
+    )
+    fields = (offset, times, field_json(b"key", key), field_json(b"value", value), listed)
+    return b'{"type":"record","offset":%d,"timestamp":%b%b%b,"headers":[%b]}\n' % fields
