@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench compiled soak interop-kafka interop-clients mutants fuzz clean
+.PHONY: help demo test check format docs bench compiled soak interop-kafka interop-clients mutants fuzz clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -36,6 +36,10 @@ check: $(VENV)/.dev  ## formatting, lint, types, import contracts
 format: $(VENV)/.dev  ## rewrite the code the way `make check` wants it
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev  ## write the pages of docs/ that say what the code does: settings and commands
+	@$(BIN)/gomq config docs > docs/configuration.md
+	@$(BIN)/python -m documentation.commands > docs/commands.md
 
 # An environment of its own: where Hypothesis is installed kio imports it, and a user's broker does not pay for that.
 .venv-bench/.bench: pyproject.toml

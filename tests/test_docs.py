@@ -1,4 +1,4 @@
-"""What docs/ says is what the code does: settings, events, metrics."""
+"""What docs/ says is what the code does: settings, commands, events, names."""
 
 import inspect
 import re
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gomq
+from documentation import commands
 from gomq.cli.config import markdown
 from gomq.client.delivering.settings import DeliveryOptions
 from tests.support.events import logged_events
@@ -16,7 +17,13 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 def test_every_setting_is_documented_as_it_is():
     written = (DOCS / "configuration.md").read_text()
 
-    assert written == markdown(), "run `gomq config docs > docs/configuration.md`"
+    assert written == markdown(), "run `make docs`"
+
+
+def test_every_command_is_documented_as_it_is():
+    written = (DOCS / "commands.md").read_text()
+
+    assert written == commands.markdown(), "run `make docs`"
 
 
 def documented_events() -> dict[str, set[str]]:

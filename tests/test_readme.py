@@ -4,13 +4,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from textwrap import indent
 
 import pytest
 
 from gomq.protocol.api import SERVED, UNLISTED
-
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tests.support.pages import REPOSITORY, blocks
 
 
 @pytest.mark.parametrize(
@@ -21,9 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
     ],
 )
 def test_its_python_example_runs(readme: str, printed: str, tmp_path: Path):
-    example, *others = re.findall(r"```python\n(.*?)```", (REPOSITORY / readme).read_text(), re.DOTALL)
-    for other in others:  # which docs/ has whole, and tests run from there
-        compile("async def main():\n" + indent(other, "    "), readme, "exec")
+    example = blocks((REPOSITORY / readme).read_text(), "python")[0]
     (tmp_path / "orders-0").mkdir()
 
     ran = subprocess.run(
@@ -34,9 +30,11 @@ def test_its_python_example_runs(readme: str, printed: str, tmp_path: Path):
     assert ran.stdout == printed
 
 
-def test_the_apis_it_lists_are_those_that_clients_are_told_of():
+def test_the_apis_that_are_listed_are_those_that_clients_are_told_of():
     (listed,) = re.findall(
-        r"^Served, in every version .*?: (.*?)\.$", (REPOSITORY / "README.md").read_text(), re.MULTILINE | re.DOTALL
+        r"^Served, in every version .*?: (.*?)\.$",
+        (REPOSITORY / "docs" / "compatibility.md").read_text(),
+        re.MULTILINE | re.DOTALL,
     )
 
     names = {"".join(map(str.capitalize, api.name.split("_"))) for api in SERVED if api not in UNLISTED}
