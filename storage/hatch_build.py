@@ -16,7 +16,7 @@ from typing import Any, Final
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_MODULES: Final = ("varint", "record_fields", "record_runs", "record_columns")
+_MODULES: Final = ("varint", "record_fields", "record_runs", "record_heads", "record_columns")
 _EDITABLE: Final = "editable"
 
 

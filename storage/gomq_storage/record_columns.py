@@ -1,9 +1,10 @@
 """The records of a batch, field by field: the hot loop of every consumer. The format is drawn in ``record.py``.
 
-Three lanes, of which each takes a stretch of records. Records that are laid out alike are read all at once; that is in
+Four lanes, of which each takes a stretch of records. Records that are laid out alike are read all at once; that is in
 ``record_runs.py``. *Plain* records have a value and neither key nor headers: their length says where everything is, so
 one call of ``struct`` reads all of a record, and what it read is compared with what a plain record of that length must
-hold. Whatever is neither is read field by field.
+hold. Records with keys or headers that at least begin alike are in ``record_heads.py``. Whatever is neither is read
+field by field.
 
 This module and what it imports can be compiled; ``make compiled`` shows how. Field by field is then the fastest way for
 all that are not laid out alike.
@@ -14,7 +15,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from gomq_storage.batch import BatchHeader
-from gomq_storage.record_fields import Columns, Headers
+from gomq_storage.record_fields import Columns
+from gomq_storage.record_heads import decode_headers, take_similar
 from gomq_storage.record_runs import FEW, take_alike
 from gomq_storage.varint import SMALL, decode, encode
 
@@ -61,6 +63,8 @@ def decode_columns(data: bytes, header: BatchHeader, place: Place, count: int) -
         slot, position = take_alike(columns, data, first, slot, position, last_delta)
         if slot == start and not IS_COMPILED:
             slot, position = _take_plain(columns, data, first, slot, position)
+            if slot - start < FEW and slot < count:
+                slot, position = take_similar(columns, data, first, slot, position)
         if slot - start >= FEW:
             stretch = FEW
             continue
@@ -216,32 +220,12 @@ def _take_any(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - one flat loop
             position += size
 
         if data[position]:
-            headers[number], position = _decode_headers(data, position)
+            headers[number], position = decode_headers(data, position)
         else:
             position += 1
         if position != record_end or length < 0:
             raise ValueError(f"record {first + number} ends at byte {position}, its length says {record_end}")
     return position
-
-
-def _decode_headers(data: bytes, position: int) -> tuple[Headers, int]:
-    count, position = decode(data, position)
-    if not 0 <= count <= len(data) - position:
-        raise ValueError(f"{count} headers in {len(data) - position} bytes")
-    headers: list[tuple[str, bytes | None]] = []
-    for _ in range(count):
-        size, position = decode(data, position)
-        if not 0 <= size <= len(data) - position:
-            raise ValueError(f"header name of {size} bytes, {len(data) - position} are left")
-        name = data[position : position + size].decode()
-        position += size
-        size, position = decode(data, position)
-        if size > len(data) - position:
-            raise ValueError(f"header value of {size} bytes, {len(data) - position} are left")
-        value = data[position : position + size] if size >= 0 else None
-        position += max(size, 0)
-        headers.append((name, value))
-    return tuple(headers), position
 
 
 IS_COMPILED: Final = not hasattr(_take_any, "__code__")

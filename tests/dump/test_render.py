@@ -115,7 +115,7 @@ def test_an_empty_offset_index_is_said_to_be_empty(tmp_path: Path):
     partition = write_partition(tmp_path / "orders-0", [encode_batch([NewRecord(b"v", None, (), TIME)], now_ms=TIME)])
     log, index, times = (partition / f"00000000000000000000{suffix}" for suffix in (".log", ".index", ".timeindex"))
 
-    assert as_text(inspect(partition)).decode().splitlines() == [
+    assert as_text(item for path in (log, index, times) for item in inspect(path)).decode().splitlines() == [
         f"Dumping {log}",
         "Log starting offset: 0",
         lines(one_batch(log.read_bytes()))[0],
@@ -131,7 +131,8 @@ def test_every_object_says_its_type_and_a_batchs_records_follow_it(tmp_path: Pat
 
     objects = as_json(inspect(partition, records=True))
 
-    assert {each["type"] for each in objects} == {"file", "batch", "record", "index_entry", "time_index_entry"}
+    types = {"file", "batch", "record", "index_entry", "time_index_entry", "leader_epoch", "offset_checkpoint"}
+    assert {each["type"] for each in objects} == types
     batches = [number for number, each in enumerate(objects) if each["type"] == "batch"]
     for number in batches:
         count = objects[number]["record_count"]

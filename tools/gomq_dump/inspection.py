@@ -28,6 +28,8 @@ class FileStart:
     file: SegmentFile
     size: int | None
     """Bytes of the file; None where it cannot be opened."""
+    identity: tuple[int, int] | None = None
+    """Which file it is, whatever has its name by now; None where that does not matter."""
 
 
 Item: TypeAlias = "FileStart | Batch | OffsetEntry | TimeEntry | SmallItem | Finding"
@@ -36,8 +38,9 @@ Item: TypeAlias = "FileStart | Batch | OffsetEntry | TimeEntry | SmallItem | Fin
 class Inspection:
     """Reads the files of partitions, which it must be given in the order of their offsets."""
 
-    def __init__(self, *, with_records: bool) -> None:
+    def __init__(self, *, with_records: bool, with_data: bool = False) -> None:
         self._with_records = with_records
+        self._with_data = with_data
         self._end_offset: int | None = None
         """Where the segment in front ended, as far as one was read."""
 
@@ -52,7 +55,7 @@ class Inspection:
             yield unreadable(error)
             return
         with reader:
-            yield FileStart(file, reader.size)
+            yield FileStart(file, reader.size, reader.identity)
             try:
                 yield from self._read(file, reader)
             except OSError as error:
@@ -60,8 +63,7 @@ class Inspection:
 
     def _read(self, file: SegmentFile, reader: ByteReader) -> Iterator[Item]:
         if file.is_named_only:
-            message = f"no part of the log, but left over ({file.leftover}): it is read where it is asked for by name"
-            yield Finding(problem=Problem.LEFTOVER, position=0, message=message)
+            yield left_over(file)
         elif file.suffix in {LOG_SUFFIX, METADATA_SNAPSHOT_SUFFIX}:
             yield from self._read_log(file, reader)
         elif file.suffix in {OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX}:
@@ -78,7 +80,8 @@ class Inspection:
             if finding is not None:
                 yield finding
         # A snapshot of KRaft's metadata has offsets of its own, from 0 on.
-        walk = LogWalk(reader, file.base_offset if file.is_segments else 0, with_records=self._with_records)
+        base_offset = file.base_offset if file.is_segments else 0
+        walk = LogWalk(reader, base_offset, with_records=self._with_records, with_data=self._with_data)
         yield from walk
         if is_in_chain:
             self._end_offset = walk.next_offset
@@ -97,6 +100,12 @@ class Inspection:
                 yield from check_time_index(index, log, offsets, file.base_offset)
             else:
                 yield from check_offset_index(index, log, file.base_offset)
+
+
+def left_over(file: SegmentFile) -> Finding:
+    """Note a file that compaction or removal has left over, or is about to be done with."""
+    message = f"no part of the log, but left over ({file.leftover}): it is read where it is asked for by name"
+    return Finding(problem=Problem.LEFTOVER, position=0, message=message)
 
 
 def unreadable(error: OSError) -> Finding:

@@ -12,7 +12,7 @@ CHUNK_BYTES: Final = 4 << 20
 
 
 class ByteReader:
-    """One open file, its size as it was when it was opened; what is appended later is not seen."""
+    """One open file, its size as it was when it was opened or refreshed; what is appended later is not seen."""
 
     def __init__(self, descriptor: int, *, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._descriptor = descriptor
@@ -38,9 +38,23 @@ class ByteReader:
     ) -> None:
         self.close()
 
+    def refresh(self) -> int:
+        """Take the file's size as it is now, and nothing for granted that was read before; return the size."""
+        self.size = os.fstat(self._descriptor).st_size
+        self._chunk = memoryview(b"")
+        return self.size
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Which file it is, whatever its name is by now: device and inode."""
+        status = os.fstat(self._descriptor)
+        return status.st_dev, status.st_ino
+
     def view(self, position: int, size: int) -> memoryview:
         """Return the bytes at a position; fewer than wanted only where the file ends."""
-        size = max(0, min(size, self.size - position))
+        size = min(size, self.size - position)
+        if size <= 0:
+            return memoryview(b"")
         start = position - self._chunk_start
         if start < 0 or start + size > len(self._chunk):
             wanted = min(max(size, self._chunk_bytes), self.size - position)

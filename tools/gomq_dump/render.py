@@ -107,10 +107,16 @@ def finding_text(path: str, finding: Finding) -> str:
     if finding.expected is not None:
         parts.append(f": expected {finding.expected}")
     if finding.found is not None:
-        parts.append(f"{':' if finding.expected is None else ','} found {finding.found}")
+        parts.append(f"{':' if finding.expected is None else ','} found {_printable(finding.found)}")
     if finding.size is not None:
         parts.append(f"; {finding.size} byte{'' if finding.size == 1 else 's'} passed over")
     return "".join((*parts, "\n"))
+
+
+def _printable(found: int | str) -> str:
+    """Show what a damaged file has, but let nothing of it command the terminal."""
+    text = str(found)
+    return text if text.isprintable() else repr(text)
 
 
 def batch_text(batch: Batch) -> str:

@@ -15,9 +15,6 @@ from gomq_dump.findings import Finding
 from gomq_dump.indexes import OffsetEntry, TimeEntry
 from gomq_dump.inspection import FileStart, Item
 from gomq_dump.kinds import SNAPSHOT_SUFFIXES
-from gomq_dump.record_json import record_objects
-from gomq_dump.record_lines import RecordKind
-from gomq_dump.records import DecodedRecords
 from gomq_dump.render import codec_name, sequence, timestamp_type
 from gomq_storage.batch import BatchHeader
 
@@ -52,6 +49,10 @@ class JsonRenderer:
         if not batch.records:
             return
         if not header.is_control and decoder is None:
+            from gomq_dump.record_json import record_objects  # noqa: PLC0415 - decoding records takes time to import
+            from gomq_dump.record_lines import RecordKind  # noqa: PLC0415
+            from gomq_dump.records import DecodedRecords  # noqa: PLC0415
+
             kind = RecordKind(timestamp_type(header), header.base_offset, header.base_sequence)
             for columns in DecodedRecords.of(batch.records).pieces():
                 self._out.write(record_objects(columns, kind))

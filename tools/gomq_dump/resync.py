@@ -33,12 +33,13 @@ class BatchSearch:
 
     def __init__(self, reader: ByteReader) -> None:
         self._reader = reader
-        self._candidates = reader.fork(chunk_bytes=64 << 10)
+        self._candidates: ByteReader | None = None
         self._budget = _MIN_BUDGET_BYTES + 4 * reader.size
 
     def find(self, start: int, *, lowest_offset: int, highest_offset: int) -> int | None:
         """Find the position of the first good batch at or behind ``start`` whose offsets lie within the bounds."""
         reader = self._reader
+        candidates = self._candidates = self._candidates or reader.fork(chunk_bytes=64 << 10)
         while start + HEADER_SIZE <= reader.size:
             chunk = bytes(reader.view(start, _STEP_BYTES))
             if len(chunk) < HEADER_SIZE:
@@ -46,12 +47,12 @@ class BatchSearch:
             found = chunk.find(_MAGIC_BYTE, MAGIC_POSITION)
             while found >= 0:
                 position = start + found - MAGIC_POSITION
-                header = self._header(position)
+                header = self._header(candidates, position)
                 if (
                     header is not None
                     and lowest_offset <= header.base_offset
                     and header.last_offset <= highest_offset
-                    and self._crc_holds(position, header)
+                    and self._crc_holds(candidates, position, header)
                 ):
                     return position
                 found = chunk.find(_MAGIC_BYTE, found + 1)
@@ -59,20 +60,22 @@ class BatchSearch:
         return None
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._candidates.close()
+        """Let go of the file, until something is to be found again."""
+        if self._candidates is not None:
+            self._candidates.close()
+            self._candidates = None
 
-    def _header(self, position: int) -> BatchHeader | None:
+    def _header(self, candidates: ByteReader, position: int) -> BatchHeader | None:
         try:
-            header = read_header(self._candidates.view(position, HEADER_SIZE))
+            header = read_header(candidates.view(position, HEADER_SIZE))
         except CorruptBatchError:
             return None
         fits = position + header.size <= self._reader.size and header.attributes & ~_KNOWN_ATTRIBUTES == 0
         return header if fits and 0 <= header.record_count <= header.last_offset_delta + 1 else None
 
-    def _crc_holds(self, position: int, header: BatchHeader) -> bool:
+    def _crc_holds(self, candidates: ByteReader, position: int, header: BatchHeader) -> bool:
         self._budget -= header.size
-        return self._budget >= 0 and batch_crc(self._candidates, position, header) == header.crc
+        return self._budget >= 0 and batch_crc(candidates, position, header) == header.crc
 
 
 def batch_crc(reader: ByteReader, position: int, header: BatchHeader) -> int:
