@@ -47,7 +47,7 @@ class Expectation:
         self._new = NewMessages()
 
     def __enter__(self) -> NewMessages:
-        self._marks = self._ends()
+        self._marks, self._new = self._ends(), NewMessages()
         return self._new
 
     def __exit__(

@@ -125,7 +125,7 @@ def _named(error: Refusal) -> tuple[int, str]:
     """Find an error's code, and what to say."""
     if isinstance(error, BrokerError):
         return int(error.code), str(error)
-    if isinstance(error, type):
+    if isinstance(error, type) and issubclass(error, BrokerError):
         return int(error.code), f"a fault that a test asked for: {error.__name__}"
     try:
         found = ErrorCode[error.lower()] if isinstance(error, str) else ErrorCode(error)

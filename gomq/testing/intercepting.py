@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -32,6 +33,15 @@ class FaultDisconnectError(ConnectionAbortedError):
         super().__init__(f"a test asked for it: {rule.fault}")
 
 
+@dataclass(slots=True)
+class _Peer:
+    """A client's connection, and what became of it."""
+
+    connection: Connection
+    silenced_by: Rule | None = None
+    """What has made a black hole of it: nothing that comes behind is handled either."""
+
+
 class Interception:
     """Applies faults to the requests of one broker.
 
@@ -51,7 +61,7 @@ class Interception:
 
     def wrap(self, handle: Handle, connection: Connection) -> Handle:
         """Apply the faults to a connection's requests."""
-        return partial(self._handle, handle, connection)
+        return partial(self._handle, handle, _Peer(connection))
 
     def wake(self) -> None:
         """Have those who are held up look at their rules again; any thread may say so."""
@@ -71,12 +81,15 @@ class Interception:
             self._changed.set()
             self._changed = None
 
-    async def _handle(self, handle: Handle, connection: Connection, head: RequestHead, frame: memoryview) -> Answer:
-        found = _read(connection, head, frame)
+    async def _handle(self, handle: Handle, peer: _Peer, head: RequestHead, frame: memoryview) -> Answer:
+        found = _read(peer.connection, head, frame)
+        if found is not None:
+            self._faults.note(found[1])
+        if peer.silenced_by is not None:
+            return partial(self._say_nothing, peer.silenced_by)
         if found is None:
             return await handle(head, frame)
         body, asked = found
-        self._faults.note(asked)
         verdict = self._faults.decide(asked)
         if verdict is FINE:
             return await handle(head, frame)
@@ -84,13 +97,15 @@ class Interception:
             await self._hold(rule, rule.fault.seconds)
         if verdict.decisive is None:
             return await handle(head, frame)
-        return await self._apply(verdict.decisive, partial(handle, head, frame), (connection, head, body))
+        return await self._apply(verdict.decisive, partial(handle, head, frame), (peer, head, body))
 
-    async def _apply(self, rule: Rule, handle: Any, request: tuple[Connection, RequestHead, Any]) -> Answer:  # noqa: ANN401
+    async def _apply(self, rule: Rule, handle: Any, request: tuple[_Peer, RequestHead, Any]) -> Answer:  # noqa: ANN401
+        peer, head, body = request
         match rule.fault.kind:
             case Kind.FAIL:
-                return _refuse(rule, *request)
+                return _refuse(rule, peer.connection, head, body)
             case Kind.BLACKHOLE:
+                peer.silenced_by = rule
                 return partial(self._say_nothing, rule)
             case Kind.DISCONNECT_AFTER:
                 return await _lose_answer(rule, await handle())

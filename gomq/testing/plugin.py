@@ -7,6 +7,7 @@ the first test that asks for it.
 import os
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
+    import pluggy
+
     import gomq
     import gomq.blocking
     from gomq.testing.thread import BrokerThread
@@ -24,6 +27,7 @@ _MOST_OF_A_NAME: Final = 150
 _HEARTBEAT_SECONDS: Final = 0.1
 """So long it takes until a member hears of another; usually it is three seconds, for which each test would wait."""
 _MARK: Final = "gomq_topic(partitions=1, configs={}): what the topic of the fixture gomq_topic is like"
+_IS_KEPT: Final = pytest.StashKey[bool]()
 _numbers: Final = count(1)
 
 
@@ -44,47 +48,51 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARK)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Leave the broker to the next test as this one found it; one that has died makes this test fail, and is replaced.
 
     The faults end before the test's own fixtures do: clients are to close without them.
     """
     broker = _broker_of(item)
-    died: Exception | None = None
     if broker is not None:
-        died = broker.restore()
-    try:
-        yield
-    finally:
-        if died is not None:
-            raise died
+        item.addfinalizer(partial(_restore, broker))  # the last is the first to run, and the others do if it fails
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-    call: pytest.CallInfo[None],  # noqa: ARG001 - pytest's
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the data that a failed test leaves."""
-    report = yield
+def _restore(broker: "BrokerThread") -> None:
+    died = broker.restore()
+    if died is not None:
+        raise died
+
+
+@pytest.hookimpl(hookwrapper=True)  # pytest 7 knows no other, and whoever has GoMQ installed loads this
+def pytest_runtest_makereport(item: pytest.Item) -> "Generator[None, pluggy.Result[pytest.TestReport], None]":
+    """Keep the data that a failed test leaves, once, whichever part of it fails."""
+    report = (yield).get_result()
     directory: Path | None = item.config.getoption("--gomq-keep-data")
-    broker = _broker_of(item) if directory is not None and report.failed and report.when == "call" else None
-    if broker is not None and directory is not None:
+    if directory is None or not report.failed or item.stash.get(_IS_KEPT, False):
+        return
+    broker = _broker_of(item)
+    if broker is not None:
         from gomq.testing.keeping import keep  # noqa: PLC0415 - only where something is kept
 
-        report.sections.append(("the broker's data", keep(broker.data, directory, _cleaned(item.nodeid))))
-    return report
+        item.stash[_IS_KEPT] = True
+        where = item.config.invocation_params.dir / directory  # the test may have gone elsewhere
+        report.sections.append(("the broker's data", keep(broker.data, where, _cleaned(item.nodeid))))
 
 
 def _broker_of(item: pytest.Item) -> "BrokerThread | None":
-    """Find the broker that a test uses."""
-    found = getattr(item, "funcargs", {}).get("gomq_broker")
-    if found is None:
+    """Find the broker that a test uses.
+
+    pytest's ``funcargs`` lacks one that a fixture asked for which then failed, or the test by ``getfixturevalue``.
+    """
+    definitions = getattr(getattr(item, "_request", None), "_fixture_defs", {})
+    result = getattr(definitions.get("gomq_broker"), "cached_result", None)
+    if result is None:
         return None
     from gomq.testing.thread import BrokerThread  # noqa: PLC0415 - it is there, as the test has one
 
-    return found if isinstance(found, BrokerThread) else None
+    return result[0] if isinstance(result[0], BrokerThread) else None
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +125,10 @@ def gomq_topic(request: pytest.FixtureRequest, gomq_broker: "BrokerThread") -> s
     """A topic that no other test has; ``@pytest.mark.gomq_topic(partitions=3)`` says what it is like."""
     name = _unique_name(request.node.name)
     mark = request.node.get_closest_marker("gomq_topic")
-    gomq_broker.create_topic(name, **(mark.kwargs if mark is not None else {}))
+    if mark is not None:
+        gomq_broker.create_topic(name, *mark.args, **mark.kwargs)
+    else:
+        gomq_broker.create_topic(name)
     return name
 
 

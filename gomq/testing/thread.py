@@ -1,6 +1,6 @@
 """A real broker in a thread of the test's process, with its data in a temporary directory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from anyio import to_thread
 
 from gomq.broker.config import BrokerConfig
+from gomq.broker.topics import Topics
 from gomq.client.message import Message, NewMessage
 from gomq.errors import UnknownTopicError
 from gomq.testing import topic_reading, waiting
@@ -99,7 +100,7 @@ class BrokerThread(BrokerHost):
         Raises:
             UnknownTopicError: there is no such topic.
         """
-        return topic_reading.read_topic(self._running.state.topics, topic)
+        return self._look(lambda topics: topic_reading.read_topic(topics, topic))
 
     def committed(self, group: str) -> dict[TopicPartition, int]:
         """Say how far a group got: the next offset to read of each partition; empty where it has committed nothing."""
@@ -162,5 +163,12 @@ class BrokerThread(BrokerHost):
                 self.publish(name, seed)
 
     def _read_behind(self, topic: str, marks: Mapping[int, int]) -> list[Message]:
-        topics = self._running.state.topics
-        return topic_reading.read_topic(topics, topic, start=marks) if topics.get(topic) is not None else []
+        def read(topics: Topics) -> list[Message]:
+            return topic_reading.read_topic(topics, topic, start=marks) if topics.get(topic) is not None else []
+
+        return self._look(read)
+
+    def _look(self, read: Callable[[Topics], list[Message]]) -> list[Message]:
+        """Look into logs where nobody cuts them meanwhile: on the event loop, or in here while that stands still."""
+        life = self._running
+        return read(life.state.topics) if life.is_paused else life.portal.call(read, life.state.topics)

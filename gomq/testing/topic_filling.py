@@ -11,8 +11,10 @@ from gomq.broker.context import State
 from gomq.broker.partition import Partition, wait_until
 from gomq.broker.producing.validation import RejectedBatchError
 from gomq.client.message import NewMessage, checked, normalize_headers
+from gomq.client.producing.batch import size_of
 from gomq.client.producing.partitioner import partition_of_key
 from gomq.errors import InvalidPartitionsError, error_for
+from gomq_storage.batch import HEADER_SIZE
 from gomq_storage.record import NewRecord, encode_batch
 
 _PRODUCE_VERSION: Final = 9
@@ -37,7 +39,7 @@ async def fill(state: State, name: str, messages: Iterable[bytes | NewMessage]) 
         by_partition.setdefault(_partition_of(new, number, topic), []).append(_record(new))
     for index, records in by_partition.items():
         partition = topic.partitions[index]
-        for some in _portions(records):
+        for some in _portions(records, most=partition.log.config.max_message_bytes):
             await _append(state, partition, some)
         await _wait_for(partition, partition.log.log_end)
 
@@ -60,16 +62,17 @@ def _record(message: NewMessage) -> NewRecord:
     )  # fmt: skip
 
 
-def _portions(records: Sequence[NewRecord]) -> Iterable[Sequence[NewRecord]]:
-    """Take as many together as make a batch of usual size."""
+def _portions(records: Sequence[NewRecord], *, most: int) -> Iterable[Sequence[NewRecord]]:
+    """Take as many together as make a batch of usual size, if the topic takes that."""
     portion: list[NewRecord] = []
-    size = 0
+    left = room = min(_BATCH_BYTES, most) - HEADER_SIZE
     for record in records:
-        portion.append(record)
-        size += len(record.value or b"") + len(record.key or b"")
-        if size >= _BATCH_BYTES:
+        size = size_of(record)
+        if portion and size > left:
             yield portion
-            portion, size = [], 0
+            portion, left = [], room
+        portion.append(record)
+        left -= size
     if portion:
         yield portion
 

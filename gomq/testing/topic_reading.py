@@ -1,4 +1,4 @@
-"""What is in a broker's topics, read from its logs in whatever thread asks: without a client, whatever the faults."""
+"""What is in a broker's topics, read from its logs: without a client, whatever the faults."""
 
 from collections.abc import Iterator, Mapping
 from itertools import compress
@@ -9,6 +9,7 @@ from gomq.broker.topics import Topics
 from gomq.client.message import Message
 from gomq.errors import UnknownTopicError
 from gomq_storage.batch import check_batch, walk
+from gomq_storage.errors import OffsetOutOfRangeError
 from gomq_storage.record import BatchRecords, make_rows
 from gomq_storage.record_fields import Columns
 
@@ -34,7 +35,7 @@ def read_topic(topics: Topics, name: str, *, start: Mapping[int, int] | None = N
     return [
         message
         for index, partition in enumerate(topic.partitions)
-        for message in _read_partition(partition, begins.get(index, 0))
+        for message in read_partition(partition, begins.get(index, 0))
     ]
 
 
@@ -44,10 +45,20 @@ def ends(topics: Topics, name: str) -> dict[int, int]:
     return {} if topic is None else {each.name.partition: each.high_watermark for each in topic.partitions}
 
 
-def _read_partition(partition: Partition, start: int) -> Iterator[Message]:
+def read_partition(partition: Partition, start: int) -> Iterator[Message]:
+    """Read what consumers may see of a partition now, from an offset on; what is deleted meanwhile is left out."""
     log, upto = partition.log, partition.visible
     offset = max(start, log.log_start)
-    while offset < upto.offset and (found := log.read(offset, max_bytes=_READ_BYTES, upto=upto)) is not None:
+    while offset < upto.offset:
+        try:
+            found = log.read(offset, max_bytes=_READ_BYTES, upto=upto)
+        except OffsetOutOfRangeError:
+            if offset >= log.log_start:
+                raise
+            offset = log.log_start  # what was before has been deleted meanwhile
+            continue
+        if found is None:
+            return
         data = found.read()
         for position, header in walk(data):
             if not header.is_control:

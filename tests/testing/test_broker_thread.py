@@ -129,6 +129,17 @@ def test_many_and_large_messages_are_put_into_several_batches(thread: BrokerThre
         assert len(next(consumer).value or b"") == 100_000
 
 
+def test_messages_that_a_topic_takes_one_by_one_are_not_refused_together(thread: BrokerThread):
+    thread.create_topic("small", configs={"max.message.bytes": 1000})
+    sizes = [200_000, 1_000_000, 200_000]
+
+    thread.publish("small", [b"x" * 200] * 10)
+    thread.publish("orders", [b"x" * size for size in sizes])
+
+    assert len(thread.records("small")) == 10
+    assert [len(value or b"") for value in values(thread, "orders")] == sizes
+
+
 def test_what_a_topic_does_not_take_is_refused_as_a_producer_is_told(thread: BrokerThread):
     with pytest.raises(MessageTooLargeError):
         thread.publish("orders", [b"x" * 2_000_000])

@@ -56,6 +56,16 @@ def test_all_partitions_count(gomq_broker: BrokerThread):
     assert [(message.partition, message.offset) for message in new] == [(0, 0), (2, 0), (2, 1)]
 
 
+def test_it_can_be_used_for_one_block_after_the_other(gomq_broker: BrokerThread, gomq_topic: str):
+    expectation = gomq_broker.expect(gomq_topic)
+    with expectation as first:
+        gomq_broker.publish(gomq_topic, [b"a"])
+    with expectation as second:
+        gomq_broker.publish(gomq_topic, [b"b"])
+
+    assert [[message.value for message in new] for new in (first, second)] == [[b"a"], [b"b"]]
+
+
 def test_fewer_fail_and_show_what_came(gomq_broker: BrokerThread, gomq_topic: str):
     with (
         pytest.raises(

@@ -16,9 +16,10 @@ from gomq.errors import (
 )
 from gomq.protocol.api import Api
 from gomq.testing import Asked, BrokerThread
+from gomq_storage.record import NewRecord, encode_batch
 from tests.support.corpus import sample_values
 from tests.support.waiting import until
-from tests.support.wire import connect, produce_values
+from tests.support.wire import NOW_MS, connect, produce_values
 
 LONG = 60.0
 
@@ -115,6 +116,22 @@ async def test_a_black_hole_answers_one_client_never_and_lets_it_go_when_it_ends
                 assert values(gomq_broker, gomq_topic) == [b"before", b"b"]
 
     assert values(gomq_broker, gomq_topic) == [b"before", b"b", b"a"]
+
+
+async def test_what_comes_behind_it_on_a_connection_is_in_the_black_hole_too(
+    gomq_broker: BrokerThread, gomq_topic: str
+):
+    gomq_broker.faults.blackhole(api="Metadata").once()
+    async with connect(gomq_broker.address) as wire:
+        await wire.send(Api.METADATA, 12, dict(sample_values(Api.METADATA, 12)))
+        await wire.send(
+            Api.PRODUCE, 9, produce_values({gomq_topic: {0: encode_batch([NewRecord(b"a")], now_ms=NOW_MS)}})
+        )
+        await until(lambda: asked_for(gomq_broker, "Produce"))
+        gomq_broker.faults.clear()
+        assert await wire.is_closed()
+
+    assert values(gomq_broker, gomq_topic) == []
 
 
 async def test_a_client_in_a_black_hole_gives_up_in_its_time(gomq_broker: BrokerThread, gomq_topic: str, gomq_producer):

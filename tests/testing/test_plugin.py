@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,9 +92,51 @@ def test_one_in_which_the_broker_dies(gomq_broker):
 def test_one_after_the_broker_has_died(gomq_broker, gomq_topic):
     gomq_broker.publish(gomq_topic, [b"a"])
 
-def test_one_that_fails(gomq_broker, gomq_topic):
+def test_one_that_fails_elsewhere(gomq_broker, gomq_topic, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     gomq_broker.publish(gomq_topic, [b"evidence"])
     assert gomq_broker.records(gomq_topic) == []
+
+@pytest.fixture
+def fails_at_the_start(gomq_broker):
+    gomq_broker.faults.fail("*", 19)
+    raise LookupError
+
+def test_one_whose_fixture_fails(fails_at_the_start):
+    pass
+
+@pytest.fixture
+def fails_at_the_end(gomq_broker):
+    yield
+    raise LookupError
+
+def test_one_that_cannot_be_torn_down(fails_at_the_end):
+    pass
+
+def test_one_that_asks_for_it_by_name(request):
+    request.getfixturevalue("gomq_broker").faults.fail("*", 19)
+
+@pytest.mark.gomq_topic(3)
+def test_a_mark_that_cannot_be(gomq_topic):
+    pass
+
+@pytest.fixture
+def undisturbed():
+    yield
+    found["torn down"] = True
+
+def test_one_that_leaves_data_that_no_broker_takes(undisturbed, gomq_broker):
+    gomq_broker.kill()
+    found["identity"] = (gomq_broker.data / "meta.properties").read_bytes()
+    (gomq_broker.data / "meta.properties").write_bytes(b"nonsense")
+
+def test_its_own_fixtures_are_torn_down_all_the_same(gomq_broker):
+    assert found["torn down"]
+    (gomq_broker.data / "meta.properties").write_bytes(found["identity"])
+
+def test_no_fault_is_left(gomq_broker, gomq_topic):
+    with gomq.blocking.Producer(gomq_broker.address) as producer:
+        producer.publish(gomq_topic, b"a")
 
 class TestOfItsOwn:
     @pytest.fixture
@@ -115,24 +158,29 @@ gomq_settings =
 """
 
 
-def test_a_suite_with_the_plugin(pytester: pytest.Pytester, tmp_path: Path):
+def test_a_suite_with_the_plugin(pytester: pytest.Pytester):
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_suite=SUITE)
     pytester.makefile(".ini", pytest=INI)
-    kept = tmp_path / "kept"
+    kept = pytester.path / "kept"
 
     result = pytester.runpytest_inprocess(
-        "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:timeout", "--gomq-keep-data", kept
+        "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:timeout", "--gomq-keep-data", "kept"
     )
 
-    result.assert_outcomes(passed=15, failed=1, errors=1)
+    result.assert_outcomes(passed=20, failed=1, errors=5)
     said = result.stdout.str()
     assert "BrokerDiedError: the broker has died: ZeroDivisionError" in said
     assert 'raise ZeroDivisionError("a fault' in said, "with the traceback of what it has died of"
-    assert said.count("the broker's data") == 1
-    (copy,) = kept.iterdir()
+    names = [re.sub(".*-test_", "", path.name) for path in kept.iterdir()]
+    assert sorted(names) == [
+        "a_mark_that_cannot_be", "one_in_which_the_broker_dies", "one_that_cannot_be_torn_down",
+        "one_that_fails_elsewhere", "one_that_leaves_data_that_no_broker_takes", "one_whose_fixture_fails",
+    ]  # fmt: skip
+    assert said.count("the broker's data") == len(names)
+    copy = kept / "test_suite-py-test_one_that_fails_elsewhere"
     assert f"gomq-dump {copy}" in said
-    assert any(b"evidence" in log.read_bytes() for log in copy.glob("test_one_that_fails-*/*.log"))
+    assert any(b"evidence" in log.read_bytes() for log in copy.glob("test_one_that_fails_elsewhere-*/*.log"))
 
 
 WORKERS = """
