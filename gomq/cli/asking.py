@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import gomq
 from gomq.cli.options import FAILED, Number, option, run
 from gomq.cli.wording import explain
-from gomq.errors import ConnectionFailedError, GomqError
+from gomq.errors import ConnectionFailedError, GomqError, RequestTimeoutError
 
 _Key = TypeVar("_Key")
 _Result = TypeVar("_Result")
@@ -51,12 +51,13 @@ async def for_each(things: Iterable[_Key], action: Callable[[_Key], Awaitable[ob
 
     Raises:
         ConnectionFailedError: the broker is gone, for the others too.
+        RequestTimeoutError: it says nothing, and would not for the others either.
     """
     code = 0
     for thing in things:
         try:
             await action(thing)
-        except ConnectionFailedError:
+        except (ConnectionFailedError, RequestTimeoutError):
             raise
         except (GomqError, ExceptionGroup) as error:
             tell_failure(error)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # help is not to wait for the client
 
 _Command: TypeAlias = Callable[..., Any]
 _MOST_BYTES: Final = 100 << 20
+_MOST_PARTITIONS: Final = (1 << 31) - 1
+"""A request has no room for more; a broker takes fewer."""
 _CODECS: Final = ("none", "gzip", "snappy", "lz4", "zstd")
 _ACKS: Final[dict[str, Literal["all", 0, 1]]] = {"all": "all", "1": 1, "0": 0}
 _SECONDS: Final = 5.0
@@ -40,7 +42,12 @@ def _publishing(command: _Command) -> _Command:
     """Give a command the options of whatever publishes."""
     options = (
         option("--size", type=click.IntRange(0, _MOST_BYTES), default=100, metavar="BYTES", help="Of a message."),
-        option("--partitions", type=click.IntRange(min=1), default=1, help="Of the topic, where it is made for this."),
+        option(
+            "--partitions",
+            type=click.IntRange(1, _MOST_PARTITIONS),
+            default=1,
+            help="Of the topic, where it is made for this.",
+        ),
         option("--producers", type=click.IntRange(1, 1000), default=1, help="Each with connections of its own."),
         option("--acks", type=click.Choice(list(_ACKS)), default="all", help="all: on disk; 1: received; 0: sent."),
         option("-z", "--codec", type=click.Choice(_CODECS), default="none", help="Compress with."),

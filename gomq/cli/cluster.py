@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 import gomq
-from gomq.cli.asking import ask_admin, for_each, timeout_option
-from gomq.cli.options import broker_option, examples, format_option, option
+from gomq.cli.asking import ask_admin, tell_failure, timeout_option
+from gomq.cli.options import FAILED, broker_option, examples, format_option, option
 from gomq.cli.tables import print_table
+from gomq.errors import GomqError
 
 if TYPE_CHECKING:  # help is not to wait for the client
     from gomq.client.admin import BrokerApi, ClusterDescription, LogDir
@@ -78,21 +80,24 @@ async def _find(admin: "gomq.Admin", *, with_apis: bool) -> _Found:
         internal_topics=sum(topic.is_internal or topic.name.startswith("__") for topic in topics),
     )
 
-    async def find_directories() -> None:
-        found.directories = await admin.log_dirs()
+    async def find_directories(node: int) -> None:
+        found.directories = [*(found.directories or []), *await admin.log_dirs(nodes=[node])]
 
-    async def find_listeners() -> None:
-        for each in found.cluster.brokers:
-            configs = await admin.describe_broker_configs(each.node_id)
-            given = [configs[name].value for name in _LISTENERS if name in configs]
-            found.listeners[each.node_id] = next(filter(None, given), None)
+    async def find_listeners(node: int) -> None:
+        configs = await admin.describe_broker_configs(node)
+        given = [configs[name].value for name in _LISTENERS if name in configs]
+        found.listeners[node] = next(filter(None, given), None)
 
-    async def find_apis() -> None:
-        found.apis = await admin.api_versions()
+    async def find_apis(node: int) -> None:
+        found.apis |= await admin.api_versions(nodes=[node])
 
-    found.code = await for_each(
-        (find_directories, find_listeners, *([find_apis] if with_apis else [])), lambda find: find()
-    )
+    finds = (find_directories, find_listeners, *([find_apis] if with_apis else []))
+    for each, find in product(found.cluster.brokers, finds):
+        try:
+            await find(each.node_id)
+        except GomqError as error:  # one broker may be gone, and the others are not
+            tell_failure(error)
+            found.code = FAILED
     return found
 
 

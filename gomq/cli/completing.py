@@ -11,6 +11,8 @@ from gomq.cli.options import run
 
 _PATIENCE: Final = 1.0
 _DEFAULT: Final = "localhost:9092"
+_SPECIAL: Final = frozenset(" '\"\\$`!&|;<>()[]{}*?#~^")
+"""What means something to a shell: a name with it, which anybody may give a group, is not put into a command."""
 
 
 def complete_topics(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -49,4 +51,4 @@ def _complete(
         names = run(work)
     except Exception:  # noqa: BLE001 - see above
         return []
-    return [name for name in names if name.startswith(incomplete) and name.isprintable()]
+    return [name for name in names if name.startswith(incomplete) and name.isprintable() and not _SPECIAL & set(name)]

@@ -1,13 +1,8 @@
 """``gomq completion``: what makes a shell complete commands, options, topics and groups."""
 
-from typing import Final
-
 import click
 
 from gomq.cli.options import examples
-
-_PROGRAM: Final = "gomq"
-_VARIABLE: Final = "_GOMQ_COMPLETE"
 
 
 @click.command(
@@ -25,9 +20,9 @@ def completion(*, shell: str) -> None:
     """
     from click.shell_completion import get_completion_class  # noqa: PLC0415 - only here
 
-    from gomq.cli.main import command  # noqa: PLC0415 - which imports this module
+    from gomq.cli.main import COMPLETES, PROGRAM, command  # noqa: PLC0415 - which imports this module
 
     found = get_completion_class(shell)
     assert found is not None  # click has all three
-    script = found(command(), {}, _PROGRAM, _VARIABLE)
+    script = found(command(), {}, PROGRAM, COMPLETES)
     print(script.source_template % script.source_vars())

@@ -90,9 +90,11 @@ def set_(
     They stay over a restart, and count before options and the file, until `gomq config unset`. Settings that need a
     restart are refused. Topics have settings of their own: `gomq topic alter`.
     """
+    wanted = {_kafkas(name): value for name, value in changes}
+    if len(wanted) < len(changes):
+        raise click.UsageError("a setting is named twice")
 
     async def work(admin: "gomq.Admin", target: int | None) -> None:
-        wanted = {_kafkas(name): value for name, value in changes}
         await admin.alter_broker_configs(wanted, node=target, validate_only=validate_only)
 
     _with_target(broker, timeout, node, all_brokers, work)
@@ -110,7 +112,9 @@ def unset(*, names: Sequence[str], broker: str, node: int | None, all_brokers: b
     """Take back what `gomq config set` has set: options, the environment and the file count again."""
 
     async def work(admin: "gomq.Admin", target: int | None) -> None:
-        await admin.alter_broker_configs(unset=[_kafkas(name) for name in names], node=target)
+        asked = (await admin.describe_cluster()).brokers[0].node_id if target is None else target
+        found = await admin.describe_broker_configs(asked)  # brokers take a name that they do not know, and do nothing
+        await admin.alter_broker_configs(unset={_known(name, found) for name in names}, node=target)
 
     _with_target(broker, timeout, node, all_brokers, work)
 

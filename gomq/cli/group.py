@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,7 +17,10 @@ from gomq.cli.group_output import DescribedGroup
 from gomq.cli.group_reset import reset_offsets
 from gomq.cli.naming import matching, pattern
 from gomq.cli.options import FAILED, broker_option, examples, format_option, option, utf8
-from gomq.errors import GroupIdNotFoundError
+from gomq.errors import ConfigurationError, GroupIdNotFoundError
+
+if TYPE_CHECKING:  # help is not to wait for the client
+    from gomq.client.admin import GroupListing
 
 _STATES: Final = (
     "PreparingRebalance", "CompletingRebalance", "Stable", "Empty", "Dead", "Assigning", "Reconciling", "NotReady",
@@ -195,7 +198,7 @@ def _described(
     async def work(admin: "gomq.Admin") -> int:
         wanted = list(dict.fromkeys(names))
         if not wanted:
-            wanted = matching((each.group_id for each in await admin.list_groups()), regex)
+            wanted = matching(with_offsets(await admin.list_groups()), regex)
 
         async def describe_one(name: str) -> None:
             described.append(await _describe(admin, name))
@@ -205,11 +208,20 @@ def _described(
     return ask_admin(broker, timeout, work), described
 
 
+def with_offsets(groups: "Iterable[GroupListing]") -> list[str]:
+    """Name the groups that have offsets; members of a share group take messages one by one (KIP-932)."""
+    return [each.group_id for each in groups if each.type != "share"]
+
+
 async def _describe(admin: "gomq.Admin", name: str) -> DescribedGroup:
     try:
         description, listing = await admin.describe_group(name), None
     except GroupIdNotFoundError:  # others may have committed offsets for it, or its members use another protocol
         description, listing = None, {each.group_id: each for each in await admin.list_groups()}.get(name)
+        if listing is not None and not with_offsets([listing]):
+            raise ConfigurationError(
+                f"group {name!r} is of type {listing.type}, which has no offsets to describe"
+            ) from None
     return DescribedGroup(name, description, await admin.group_offsets(name), listing)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from gomq.cli.tables import print_table
+from gomq.cli.tables import print_table, printable
 
 if TYPE_CHECKING:  # help is not to wait for the client
     from gomq import TopicPartition
@@ -50,8 +50,20 @@ class DescribedGroup:
 
     @property
     def members(self) -> "tuple[MemberDescription, ...]":
-        """Who is in it."""
+        """Who is in it, as far as that can be shown."""
         return self.description.members if self.description else ()
+
+    @property
+    def coordinator(self) -> int | None:
+        """Node id of the broker that knows it; None where nobody has joined."""
+        known = self.description or self.listing
+        return known.coordinator if known else None
+
+    @property
+    def protocol_type(self) -> str | None:
+        """What its members are, such as "consumer"; None where nobody has joined."""
+        known = self.description or self.listing
+        return known.protocol_type if known else None
 
 
 def total_lag(offsets: "Iterable[GroupOffset]") -> int | None:
@@ -69,7 +81,7 @@ def print_listing(groups: "Sequence[GroupListing]", *, is_long: bool, output_for
         print_table(_LISTING, [_listing_row(group) for group in groups])
     else:
         for group in groups:
-            print(group.group_id)
+            print(printable(group.group_id))
 
 
 def print_offsets(groups: Sequence[DescribedGroup]) -> None:
@@ -108,11 +120,11 @@ def describe_fields(group: DescribedGroup) -> dict[str, Any]:
     return {
         "group_id": group.group_id,
         "state": group.state,
-        "protocol_type": described.protocol_type if described else None,
+        "protocol_type": group.protocol_type,
         "assignor": described.assignor if described else None,
-        "coordinator": described.coordinator if described else None,
+        "coordinator": group.coordinator,
         "lag": group.lag,
-        "members": [_member_fields(member) for member in group.members],
+        "members": None if group.hides_members else [_member_fields(member) for member in group.members],
         "offsets": [
             {
                 "topic": partition.topic,
@@ -196,10 +208,9 @@ def _member_fields(member: "MemberDescription") -> dict[str, Any]:
 
 
 def _state_row(group: DescribedGroup) -> Sequence[str]:
-    described = group.description
-    coordinator = _NONE if described is None else _text(described.coordinator)
-    assignor = described.assignor if described else ""
-    return group.group_id, coordinator, assignor or _NONE, group.state, str(len(group.members)), _text(group.lag)
+    assignor = group.description.assignor if group.description else ""
+    count = _NONE if group.hides_members else str(len(group.members))
+    return group.group_id, _text(group.coordinator), assignor or _NONE, group.state, count, _text(group.lag)
 
 
 def _text(number: int | None) -> str:

@@ -119,7 +119,7 @@ def reset_offsets(  # noqa: PLR0913 - the options
 
 def _wanted(targets: Mapping[str, Any], group_id: str) -> _Wanted:
     """Understand where the group is to go on: exactly one option says so."""
-    given = [each for each in _TARGETS if targets[each] not in (None, False)]
+    given = [each for each in _TARGETS if targets[each] is not None and targets[each] is not False]  # 0 is an offset
     names = ["--" + each.replace("_", "-") for each in (given or _TARGETS)]
     if len(given) != 1:
         raise click.UsageError(f"say where to go on with one of {', '.join(names)}")

@@ -4,6 +4,8 @@
 130  Ctrl-C      141  whoever read the output has closed it
 """
 
+import codecs
+import json
 import os
 import sys
 import traceback
@@ -20,12 +22,13 @@ from gomq.cli.wording import explain, usage_line
 
 INTERRUPTED: Final = 128 + 2
 PIPE_CLOSED: Final = 128 + 13
-_PROGRAM: Final = "gomq"
-_COMPLETES: Final = "_GOMQ_COMPLETE"
+PROGRAM: Final = "gomq"
+COMPLETES: Final = "_GOMQ_COMPLETE"
 """Set by a shell that completes a command (``gomq completion``)."""
 _TRACEBACK: Final = "GOMQ_TRACEBACK"
+_AS_JSON: Final = "gomq-as-json"
 
-_NO_ARGUMENTS: Final[tuple[type[Exception], ...]] = tuple(
+_NO_ARGUMENTS: Final[tuple[type[click.ClickException], ...]] = tuple(
     getattr(click.exceptions, name) for name in ("NoArgsIsHelpError",) if hasattr(click.exceptions, name)
 )
 """What click raises since 8.2 where a group of commands is named, and none of them."""
@@ -80,14 +83,18 @@ def command() -> click.Group:
 
 def _run(arguments: list[str]) -> Any:  # noqa: ANN401 - an exit code, or whatever a command returns
     """Do what click's ``main`` does, which would make 1 of every way of ending."""
-    if instruction := os.environ.get(_COMPLETES):
+    if instruction := os.environ.get(COMPLETES):
         from gomq.cli.shells import complete  # noqa: PLC0415 - only where a shell asks
 
         with suppress(LookupError, ValueError):  # it is no shell that asks so
-            return complete(_gomq, _PROGRAM, _COMPLETES, instruction)
+            return complete(_gomq, PROGRAM, COMPLETES, instruction)
         return FAILED
-    with _gomq.make_context(_PROGRAM, arguments) as context:
-        return _gomq.invoke(context)
+    try:
+        with _gomq.make_context(PROGRAM, arguments) as context:
+            return _gomq.invoke(context)
+    except _NO_ARGUMENTS as wanted:
+        print(wanted.format_message())  # the help
+        return 0
 
 
 def _prepare_streams() -> None:
@@ -96,14 +103,19 @@ def _prepare_streams() -> None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    codecs.register_error(_AS_JSON, _escape)
     with suppress(AttributeError, ValueError):  # a test's stream
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        sys.stdout.reconfigure(errors=_AS_JSON)  # type: ignore[union-attr]
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """Write what the locale has no letters for as JSON does, so that JSON stays JSON."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _refuse(error: click.ClickException) -> int:
-    if isinstance(error, _NO_ARGUMENTS):
-        print(error.format_message())  # the help
-        return 0
     if isinstance(error, click.UsageError):
         print(usage_line(error), file=sys.stderr)
     else:

@@ -16,6 +16,8 @@ from gomq.net.scope import first_failure
 
 FAILED: Final = 1
 """The exit code of whatever did not work; wrong usage is 2."""
+_MOST_BYTES: Final = 0x7FFF
+"""Of a text in a request."""
 
 option: Final = partial(click.option, show_envvar=True, show_default=True)
 """An option whose help names its environment variable and its default."""
@@ -41,9 +43,11 @@ def _as_utf8(text: str, parameter: click.Parameter) -> str:
         text.encode()
     except UnicodeEncodeError:
         try:
-            return os.fsencode(text).decode()  # it is, and the locale says something else
+            text = os.fsencode(text).decode()  # it is, and the locale says something else
         except UnicodeError:
             raise click.BadParameter(f"{text!r} is not UTF-8", param=parameter) from None
+    if len(text.encode()) > _MOST_BYTES:
+        raise click.BadParameter(f"Kafka's protocol has room for {_MOST_BYTES} bytes, not more", param=parameter)
     return text
 
 

@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import anyio
@@ -49,7 +49,7 @@ def _raise_descriptor_limit() -> None:
 
 
 async def _serve(broker: Broker, reloading: Reloading | None) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+    with anyio.open_signal_receiver(*_signals(is_reloading=reloading is not None)) as signals:
         async with anyio.create_task_group() as group:
             stop, is_up = anyio.Event(), anyio.Event()
             group.start_soon(_watch, signals, stop, is_up, reloading)
@@ -61,6 +61,12 @@ async def _serve(broker: Broker, reloading: Reloading | None) -> None:
                 gc.freeze()  # what is here now stays: looking through all of it again would make clients wait
                 await stop.wait()
             group.cancel_scope.cancel()
+
+
+def _signals(*, is_reloading: bool) -> Sequence[signal.Signals]:
+    """Say which signals to take; ``nohup`` has SIGHUP ignored, and so it is where nothing is to be read again."""
+    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN and not is_reloading
+    return signal.SIGTERM, signal.SIGINT, *(() if is_ignored else (signal.SIGHUP,))
 
 
 async def _watch(

@@ -5,18 +5,18 @@ from typing import Final
 import click
 from click.shell_completion import BashComplete, add_completion_class, shell_complete
 
-_COLON: Final = ":"
+_BREAKS: Final = (":", "=")
 
 
-class ColonBash(BashComplete):
-    """Bash takes words apart at colons, HOST:PORT for one; here they are put together again."""
+class WholeWordsBash(BashComplete):
+    """Bash takes words apart at colons and equals signs: ``--broker=HOST:PORT`` is put together again."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one that is completed, and this."""
         words, incomplete = super().get_completion_args()
         joined: list[str] = []
         for word in (*words, incomplete):
-            if joined and (word == _COLON or joined[-1].endswith(_COLON)):
+            if joined and (word in _BREAKS or joined[-1].endswith(_BREAKS)):
                 joined[-1] += word
             else:
                 joined.append(word)
@@ -25,5 +25,5 @@ class ColonBash(BashComplete):
 
 def complete(command: click.Group, program: str, variable: str, instruction: str) -> int:
     """Answer a shell, as ``variable`` asks in the environment; the exit code is returned."""
-    add_completion_class(ColonBash, "bash")
+    add_completion_class(WholeWordsBash, "bash")
     return shell_complete(command, {}, program, variable, instruction)

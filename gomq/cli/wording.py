@@ -6,6 +6,7 @@ from typing import Final
 import click
 from click.core import ParameterSource
 
+from gomq.cli.tables import printable
 from gomq.errors import ConnectionFailedError, GomqError
 
 _MOST_LINES: Final = 20
@@ -19,7 +20,7 @@ def explain(error: BaseException) -> list[str]:
     lines = list(dict.fromkeys(_lines(error)))
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES:] = [f"... and {len(lines) - _MOST_LINES} more"]
-    return [line[:_MOST_LETTERS] for line in lines]
+    return [printable(line[:_MOST_LETTERS]) for line in lines]
 
 
 def usage_line(error: click.UsageError) -> str:

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import anyio
 
 from gomq.net.racing import first_to_succeed
+from gomq.net.resolving import Found, resolve
 from gomq.net.transport import PlainTransport
 
 HEAD_START: Final = 0.25
@@ -46,15 +47,13 @@ def interleave(candidates: Iterable[_Candidate]) -> list[_Candidate]:
 
 async def _look_up(host: str, port: int) -> list[_Candidate]:
     try:
-        found = _numeric(host, port) or await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = _numeric(host, port) or await resolve(host, port)
     except UnicodeError as error:
         raise OSError(errno.EADDRNOTAVAIL, f"this cannot be the name of a host ({error})") from error
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def _numeric(
-    host: str, port: int
-) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]]:
+def _numeric(host: str, port: int) -> list[Found]:
     """Take an address that needs no look-up, and so no thread; the empty list for a name."""
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)  # type: ignore[return-value]

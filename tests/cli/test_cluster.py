@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 from gomq.cli.cluster import size_text
+from gomq.errors import ConnectionFailedError
 from gomq.protocol.api import SERVED, UNLISTED, Api
 from tests.cli.conftest import RunGomq
 
@@ -34,6 +37,21 @@ def test_json_has_the_same_and_counts(run_gomq: RunGomq, address: str, topic: st
     assert directory["partitions"] == found["partitions"]
     assert 0 < directory["usable_bytes"] <= directory["total_bytes"]
     assert "apis" not in found
+
+
+def test_what_one_broker_does_not_tell_is_left_out_and_the_rest_is_told(
+    run_gomq: RunGomq, monkeypatch: pytest.MonkeyPatch
+):
+    async def log_dirs(*_: object, **__: object) -> None:
+        raise ConnectionFailedError("127.0.0.1:1", "Connection refused")
+
+    monkeypatch.setattr("gomq.client.admin.admin.Admin.log_dirs", log_dirs)
+    ran = run_gomq("cluster", "info", "--format", "json")
+
+    found = json.loads(ran.out)
+    assert (ran.code, found["log_dirs"], len(found["brokers"])) == (1, None, 1)
+    assert found["brokers"][0]["listeners"]
+    assert ran.err.startswith("gomq: no connection to 127.0.0.1:1: Connection refused; ")
 
 
 def test_what_a_broker_serves_is_told_by_name(run_gomq: RunGomq):

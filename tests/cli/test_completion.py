@@ -54,6 +54,16 @@ def test_groups_and_topics_are_asked_of_the_broker(run_gomq: RunGomq, monkeypatc
         assert completed(run_gomq, monkeypatch, f"gomq {command} {topic[:-1]}") == [topic]
 
 
+def test_a_name_that_a_shell_would_run_is_not_put_into_a_command(
+    run_gomq: RunGomq, monkeypatch: pytest.MonkeyPatch, topic: str
+):
+    run_gomq("topic", "create", topic)
+    for name in (f"{topic};reboot", f"{topic}$(reboot)", f"{topic}-größe"):
+        run_gomq("group", "reset-offsets", name, topic, "--to-latest", "--execute")
+
+    assert completed(run_gomq, monkeypatch, f"gomq group describe {topic}") == [f"{topic}-größe"]
+
+
 def test_bash_takes_addresses_apart_and_they_are_understood(
     run_gomq: RunGomq, monkeypatch: pytest.MonkeyPatch, address: str, topic: str
 ):
@@ -62,6 +72,8 @@ def test_bash_takes_addresses_apart_and_they_are_understood(
     line = f"gomq topic describe -b {address.replace(':', ' : ')} {topic[:-1]}"
 
     assert completed(run_gomq, monkeypatch, line) == [topic]
+    assert completed(run_gomq, monkeypatch, line.replace("-b", "--broker =")) == [topic]
+    assert completed(run_gomq, monkeypatch, "gomq topic list --format = js") == ["json"]
     assert completed(run_gomq, monkeypatch, f"{line} : ") == []
 
 

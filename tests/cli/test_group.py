@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import gomq.blocking
+from gomq.cli import group_output
+from gomq.cli.group import with_offsets
 from gomq.cli.group_output import DescribedGroup
 from gomq.client.admin import GroupListing, GroupState, GroupType
 from tests.cli.conftest import RunGomq
@@ -109,7 +111,7 @@ def test_a_group_that_is_not_there_does_not_keep_others_from_being_described(run
     assert [row["GROUP"] for row in rows(ran.out)] == [group]
 
 
-def test_a_group_whose_members_cannot_be_asked_for_is_not_said_to_have_none():
+def test_a_group_whose_members_cannot_be_asked_for_is_not_said_to_have_none(capsys: pytest.CaptureFixture[str]):
     listing = GroupListing(
         group_id="g", protocol_type="consumer", state=GroupState.STABLE, type=GroupType.CONSUMER, coordinator=1
     )
@@ -117,6 +119,18 @@ def test_a_group_whose_members_cannot_be_asked_for_is_not_said_to_have_none():
 
     assert (hidden.state, hidden.hides_members) == ("Stable", True)
     assert (empty.state, empty.hides_members) == ("Empty", False)
+    fields = group_output.describe_fields(hidden)
+    assert (fields["members"], fields["coordinator"], fields["protocol_type"]) == (None, 1, "consumer")
+    group_output.print_states([hidden, empty])
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert shown[1:] == [["g", "1", "-", "Stable", "-", "-"], ["g", "-", "-", "Empty", "0", "-"]]
+
+
+def test_groups_that_have_no_offsets_are_not_among_all_groups():
+    def listing(type_: GroupType) -> GroupListing:
+        return GroupListing(group_id=type_, protocol_type="", state=None, type=type_, coordinator=1)
+
+    assert with_offsets(map(listing, GroupType)) == ["unknown", "classic", "consumer", "streams"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("a", "--all"), ("--all", "-r", "a"), ("-r", "(")])
@@ -178,6 +192,24 @@ def test_there_are_kafkas_ways_to_say_where_to_go_on(
 
     found = [json.loads(line) for line in ran.out.splitlines()]
     assert {each["partition"]: each["new"] for each in found} == expected
+
+
+def test_the_first_offset_is_an_offset(run_gomq: RunGomq, group: str):
+    ran = run_gomq("group", "reset-offsets", group, "--to-offset", "0", "--export")
+
+    assert (ran.code, ran.out.decode()) == (0, f"{group},0,0\n")
+    assert run_gomq("group", "reset-offsets", group, "--shift-by", "0", "--export").out.decode() == f"{group},0,3\n"
+
+
+def test_a_groups_name_does_nothing_to_a_terminal(run_gomq: RunGomq, group: str):
+    name = f"{group}\n\x1b[31m"
+    run_gomq("group", "reset-offsets", name, group, "--to-earliest", "--execute")
+
+    for arguments in (("list", "-r", f"{group}\\s.*"), ("describe", name), ("lag", name)):
+        ran = run_gomq("group", *arguments)
+        assert f"{group}\\n\\x1b[31m" in ran.out.decode()
+        assert b"\x1b" not in ran.out
+        assert "\x1b" not in ran.err
 
 
 def test_a_shift_is_from_where_the_group_is(run_gomq: RunGomq, group: str):

@@ -1,5 +1,6 @@
 """Manners that every command has: help with examples, variables, exit codes, one line for whatever goes wrong."""
 
+import json
 import re
 import socket
 import subprocess
@@ -177,6 +178,8 @@ def test_a_port_that_says_nothing_is_one_line_once_the_time_is_over(run_gomq: Ru
         (("group", "reset-offsets", "g", "--to-earlist"), "--to-earliest"),
         (("group", "list", "-b", "nowhere:port"), "'nowhere:port' is not an address"),
         (("group", "describe", "\udcff"), "is not UTF-8"),
+        (("group", "describe", "g" * 40_000), "room for 32767 bytes"),
+        (("bench", "publish", "--partitions", "9999999999"), "not in the range"),
     ],
 )
 def test_what_is_misspelt_is_guessed_at(run_gomq: RunGomq, arguments: tuple[str, ...], message: str):
@@ -215,6 +218,7 @@ def test_several_failures_are_a_line_each_and_no_more_than_can_be_read():
 
     many = ExceptionGroup("", [GomqError(str(number)) for number in range(30)])
     assert explain(many)[-1] == "... and 10 more"
+    assert explain(GomqError("a broker's \x1b[31m words")) == ["a broker's \\x1b[31m words"]
     assert explain(OSError(28, "No space left on device", "/x")) == ["/x: No space left on device"]
     (line,) = explain(ConnectionFailedError("h:1", "Connection refused"))
     assert line.count("is a broker running there?") == 1
@@ -242,6 +246,24 @@ def test_streams_that_are_closed_or_full_end_in_no_traceback(redirected: str):
     assert ran.stderr.count(b"\n") <= 1
     assert ran.stderr.startswith(b"gomq: ") == (redirected in {">&-", ">/dev/full"})
     assert ran.stdout.startswith(b"# Settings") == (ran.returncode == 0)
+
+
+@pytest.mark.parametrize("arguments", ["group", "group --help", "--version"])
+def test_help_for_which_there_is_no_room_is_one_line(arguments: str):
+    script = f'"$@" {arguments} >/dev/full'
+    ran = subprocess.run(["sh", "-c", script, "sh", *GOMQ], capture_output=True, timeout=20, check=False)
+
+    assert (ran.returncode, ran.stderr) == (1, b"gomq: No space left on device\n")
+
+
+def test_json_stays_json_in_a_locale_that_lacks_letters(run_gomq: RunGomq, address: str, topic: str):
+    run_gomq("topic", "create", topic)
+    run_gomq("group", "reset-offsets", "größe-😀", topic, "--to-latest", "--execute")
+    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "GOMQ_BROKER": address}
+    command = [*GOMQ, "group", "list", "--format", "json"]
+    ran = subprocess.run(command, capture_output=True, timeout=20, check=False, env=environment)
+
+    assert "größe-😀" in {json.loads(line)["group_id"] for line in ran.stdout.decode("ascii").splitlines()}
 
 
 def test_it_runs_without_a_home_and_with_an_old_locale(address: str):

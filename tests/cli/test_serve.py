@@ -63,6 +63,19 @@ def test_a_signal_stops_it_cleanly_and_soon_though_clients_wait(data: Path, back
             idle.close()
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_nohup_keeps_it_running_when_its_terminal_goes(data: Path, backend: str):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does, for what is started next
+    try:
+        with broker_process(data, "--backend", backend) as broker:
+            broker.process.send_signal(signal.SIGHUP)
+            assert main(["topic", "create", "orders", "-b", broker.address]) == 0
+            assert broker.process.poll() is None
+            assert broker.terminate() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def wait_for_connections(pid: int, *, at_least: int) -> None:
     """Wait until a process has so many sockets besides the one that listens."""
     deadline = time.monotonic() + 10

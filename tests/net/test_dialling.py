@@ -52,7 +52,7 @@ def resolves_to(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 for host, port in addresses
             ]
 
-        monkeypatch.setattr("gomq.net.dialling.anyio.getaddrinfo", look_up)
+        monkeypatch.setattr("gomq.net.dialling.resolve", look_up)
 
     return stub
 
