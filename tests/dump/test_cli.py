@@ -116,8 +116,10 @@ def test_unusable_paths_exit_with_2_each_in_one_line_and_nothing_is_read(
     assert out == ""
     assert [line.partition(": ")[2] for line in err.splitlines()] == [
         f"{tmp_path}/none: No such file or directory",
-        f"{foreign}: is text; expected a file such as .log or .index (--help lists them), a partition's directory or a"
-        " data directory",
+        (
+            f"{foreign}: is text; expected a file such as .log or .index (--help lists them), a partition's directory"
+            " or a data directory"
+        ),
     ]
 
 
@@ -192,6 +194,15 @@ def test_the_command_runs_and_ends_with_its_exit_code(damaged: Path):
     assert done.returncode == 1
     assert b"isvalid: false" in done.stdout
     assert done.stderr.count(b"\n") == 1
+
+
+def test_who_hears_nothing_still_sees(damaged: Path):
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, str(damaged)]
+
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=30)
+
+    assert done.returncode == 1
+    assert b"isvalid: false" in done.stdout
 
 
 def test_a_closed_pipe_ends_it_silently(tmp_path: Path):

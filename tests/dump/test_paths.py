@@ -1,5 +1,6 @@
 """From what was asked for to the files that are read, and what is said of others."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -219,3 +220,28 @@ def test_a_pipe_is_not_opened(tmp_path: Path):
     os.mkfifo(pipe)
 
     assert refusal(pipe).startswith("is not a regular file")
+
+
+def test_a_partition_that_goes_meanwhile_is_none_and_one_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write_partition(tmp_path / "orders-0", varied_batches(1))
+    (tmp_path / "orders-1").mkdir()
+    (tmp_path / "orders-2").write_bytes(b"")
+    listing = os.listdir
+    refusals: list[OSError] = []
+
+    def listed(path: str) -> list[str]:
+        if str(path).endswith("orders-1"):
+            raise refusals[0]
+        return listing(path)
+
+    monkeypatch.setattr("os.listdir", listed)
+    gone = str(tmp_path / "orders-1")
+    refusals[:] = [FileNotFoundError(errno.ENOENT, "No such file or directory", gone)]
+    assert {file.partition for file in collect(str(tmp_path))} == {None, TopicPartition("orders", 0)}
+
+    refusals[:] = [PermissionError(errno.EACCES, "Permission denied", gone)]
+    for look in (lambda: collect(str(tmp_path)), lambda: collect_topic(str(tmp_path), "orders")):
+        with pytest.raises(UnusablePathError, match=r"orders-1: Permission denied"):
+            look()

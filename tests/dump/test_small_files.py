@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gomq_dump.findings import Finding
+from gomq_dump.render import finding_text
 from gomq_storage.checkpoint_text import encode_offsets
 from gomq_storage.epochs import EpochStart, LeaderEpochs
 from gomq_storage.layout import TopicPartition
@@ -267,3 +268,27 @@ def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(os, "pread", fail)
 
     assert only(findings_in(inspect(path))).message == "the file cannot be read: Input/output error"
+
+
+SPOILT = {
+    "a separator that Java does not know": ("meta.properties", META.replace(b"node.id=", b"node.id\x1d")),
+    "a character behind a number": ("meta.properties", META.replace(b"version=1\n", b"version=1\v\n")),
+    "another directory's id": ("meta.properties", META + b"directory.id=none\n"),
+    "a name and its value in one": ("partition.metadata", PARTITION.replace(b": ", b":")),
+    "the id that stands for none": ("partition.metadata", b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA\n"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_what_kafka_would_not_read_is_found(tmp_path: Path, what: str):
+    name, content = SPOILT[what]
+
+    assert findings_in(inspect(written(tmp_path, name, content)))
+
+
+def test_what_a_damaged_line_holds_commands_no_terminal(tmp_path: Path):
+    path = written(tmp_path, "leader-epoch-checkpoint", b"0\n1\n0 \x1b[2J\n")
+
+    (finding,) = findings_in(inspect(path))
+
+    assert finding_text(str(path), finding).endswith("found '0 \\x1b[2J'\n")

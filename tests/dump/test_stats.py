@@ -121,3 +121,16 @@ def test_an_empty_partition_has_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["--stats", str(write_partition(tmp_path / "orders-0", []))]) == 0
 
     assert capsys.readouterr().out.splitlines()[1].split() == ["orders", "0", "0", "0", "0", "B", "-", "-"]
+
+
+def test_a_log_that_cannot_be_read_is_named_and_the_rest_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    data = write_data_directory(tmp_path / "data")
+    log = data / "orders-1" / "00000000000000000000.log"
+    log.unlink()
+    log.mkdir()
+
+    assert main(["--stats", str(data)]) == 1
+
+    out, err = capsys.readouterr()
+    assert err == f"{log}: byte 0: the file cannot be read: Is a directory\n"
+    assert out.splitlines()[2].split()[:4] == ["orders", "0", "12", "24"]

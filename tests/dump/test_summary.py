@@ -133,3 +133,28 @@ def test_only_the_end_of_a_log_is_read(
 
     assert summary_of(tmp_path / "data", capsys)["orders-0"]["last_offset"] == 9999
     assert sum(read) < 64 << 10
+
+
+def test_a_log_that_cannot_be_read_is_named_and_the_rest_is_shown(data: Path, capsys: pytest.CaptureFixture[str]):
+    log = data / "orders-1" / "00000000000000000000.log"
+    log.unlink()
+    log.mkdir()
+
+    rows = summary_of(data, capsys, code=1)
+
+    assert rows["orders-1"]["health"] == "00000000000000000000.log cannot be read: Is a directory"
+    assert rows["orders-0"]["health"] == "ok"
+
+
+def test_a_batch_that_is_being_written_is_no_torn_tail(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    log = data / "orders-0" / "00000000000000000016.log"
+    whole = log.read_bytes()
+    parts = [whole[:-3], whole[:-3], whole]
+    log.write_bytes(whole[:-5])
+    monkeypatch.setattr("time.sleep", lambda _: log.write_bytes(parts.pop(0)))
+
+    assert summary_of(data, capsys, code=1)["orders-0"]["health"].startswith("torn tail")
+    parts = [whole[:-2], whole]
+    assert summary_of(data, capsys)["orders-0"]["health"] == "ok"

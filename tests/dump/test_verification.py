@@ -256,6 +256,15 @@ def test_files_that_are_named_are_verified_alone(data: Path, capsys: pytest.Capt
     assert main(["--verify", str(index.with_suffix(".log"))]) == 0
 
 
+def test_a_log_that_is_named_alone_is_held_against_itself(data: Path):
+    for log in (data / MOVES).glob("*.log"):
+        assert complaints_of(log) == []
+
+    log = data / ORDERS / f"{FIRST}.log"
+    log.write_bytes(with_batch(4, base_sequence=6)(log.read_bytes()))
+    assert found_in(log) == {(log.name, "sequence")}
+
+
 def test_records_are_looked_at_when_asked_for(data: Path, capsys: pytest.CaptureFixture[str]):
     log = data / ORDERS / f"{FIRST}.log"
     raw = bytearray(log.read_bytes())

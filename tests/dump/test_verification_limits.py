@@ -1,7 +1,9 @@
 """What ``gomq-dump --verify`` cannot find, what it takes for no damage, and that lies do not fill its memory."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from gomq_dump.findings import Finding, Problem
 from gomq_storage import time_index
 from gomq_storage.batch import walk
 from tests.support.data_directory import write_data_directory
-from tests.support.verifying import complaints_of, damage_in
+from tests.support.verifying import complaints_of, damage_in, found_in
 
 ORDERS = "orders-0"
 FIRST = "00000000000000000000"
@@ -36,7 +38,7 @@ def data(sound: Path, tmp_path: Path) -> Path:
 
 
 NOT_COVERED = {
-    "meta.properties": "a comment, and ids that nothing else has",
+    "meta.properties": "a comment, ids that nothing else has, and the name of what older brokers do not write",
     "partition.metadata": "the id of a topic of one partition",
     "recovery-point-offset-checkpoint": "an offset that is smaller",
     "leader-epoch-checkpoint": "where the first epoch begins",
@@ -65,10 +67,10 @@ def may_be_unseen(file: Path, position: int) -> bool:
     if file.name == "partition.metadata":
         return position >= raw.index(b": ", 12)
     if file.name == "meta.properties":
-        return (
-            b"=" not in raw.splitlines()[raw[:position].count(b"\n")]
-            or raw[:position].rsplit(b"\n")[-1].count(b"=") > 0
-        )
+        line = raw.splitlines()[raw[:position].count(b"\n")]
+        is_behind_its_name = b"=" in raw[:position].rsplit(b"\n")[-1]
+        is_separator = raw[position : position + 1] == b"="  # for which a space does as well
+        return b"=" not in line or line.startswith(b"directory.id") or is_behind_its_name or is_separator
     return raw[:position].rsplit(b"\n")[-1].count(b" ") == 2  # the offset in a checkpoint
 
 
@@ -82,10 +84,40 @@ def test_any_flipped_byte_is_found_or_is_one_that_nothing_covers(to_flip: Path, 
     flip = data.draw(st.integers(1, 255), label="flip")
     is_excused = may_be_unseen(file, position)
     file.write_bytes(before[:position] + bytes([before[position] ^ flip]) + before[position + 1 :])
+    os.utime(file, (0, 0))  # else it might be being written, and would be given time
     try:
         assert complaints_of(to_flip) or is_excused
     finally:
         file.write_bytes(before)
+
+
+def test_nothing_is_said_of_what_depends_on_a_log_that_cannot_be_read(data: Path):
+    log = data / "orders-1" / f"{FIRST}.log"
+    log.unlink()
+    log.mkdir()
+
+    assert found_in(data) == {(log.name, "unreadable")}
+
+
+def test_what_is_left_over_is_noted(data: Path):
+    for name in (f"{FIRST}.log.swap", "00000000000000000004.index.deleted"):
+        (data / ORDERS / name).write_bytes(b"x")
+
+    assert found_in(data) == {(f"{FIRST}.log.swap", "leftover"), ("00000000000000000004.index.deleted", "leftover")}
+    assert damage_in(data) == []
+
+
+@pytest.mark.parametrize("place", [".", "..", ORDERS])
+def test_a_partition_is_held_against_its_data_directory_from_wherever(
+    data: Path, monkeypatch: pytest.MonkeyPatch, place: str
+):
+    checkpoint = data / "recovery-point-offset-checkpoint"
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b"orders 0 24", b"orders 0 25"))
+    below = data / ORDERS / "below"
+    below.mkdir()
+    monkeypatch.chdir({".": data / ORDERS, "..": below, ORDERS: data}[place])
+
+    assert found_in(Path(place)) == {(checkpoint.name, "checkpoint")}
 
 
 def finding(problem: Problem = Problem.CRC, position: int = 0) -> Finding:
@@ -107,6 +139,27 @@ def test_what_is_there_twice_is_damage_and_what_passes_is_not():
     assert list(look_again(looks([passing], []))) == []
     assert list(look_again(looks([lasting, passing], [lasting]))) == [lasting]
     assert list(look_again(looks([passing], [lasting], [lasting]))) == [lasting]
+
+
+def test_a_tail_of_which_there_is_more_each_time_is_no_torn_one():
+    tails = [Complaint("a.log", replace(finding(Problem.TORN_TAIL), found=size)) for size in (5, 9)]
+
+    assert list(look_again(looks(tails[:1], tails[1:], []))) == []
+    assert list(look_again(looks(tails[:1], tails[:1]))) == tails[:1]
+
+
+def test_time_is_given_to_what_may_be_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    snapshot = tmp_path / "00000000000000000015.snapshot"
+    snapshot.touch()
+    empty = [Complaint(str(snapshot), finding(Problem.SNAPSHOT))]
+
+    assert list(look_again(looks(empty, []))) == []
+    assert len(waits) == 1
+    os.utime(snapshot, (0, 0))
+    assert list(look_again(looks(empty, empty))) == empty
+    assert len(waits) == 1
 
 
 def test_a_busy_log_is_not_looked_at_for_ever():
@@ -132,6 +185,18 @@ def test_a_file_of_lies_fills_no_memory(data: Path, capsys: pytest.CaptureFixtur
     assert len(found) == 1000
     assert more.startswith("and 3,")
     assert "findings of damage" in summed
+
+
+def test_what_is_not_kept_of_several_files_is_counted():
+    of_one, of_all = Complaints(), Complaints()
+    for number in range(1200):
+        of_one.add("a.log", finding(position=number))
+    of_one.add("a.log", finding(Problem.OFFSET_GAP))
+
+    of_all.add_all(of_one)
+    of_all.add_all(of_one)
+
+    assert (of_all.damage, of_all.notes, of_all.left_out) == (2400, 2, 1402)
 
 
 def test_what_a_running_broker_writes_rolls_removes_and_compacts_is_sound(tmp_path: Path):

@@ -3,15 +3,15 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import BinaryIO, Final
 
 from gomq_dump.checks.groups import Group, group_files, size_of
+from gomq_dump.checks.sources import guarded, open_file
 from gomq_dump.findings import Finding
 from gomq_dump.paths import SegmentFile
 from gomq_dump.progress import progress
-from gomq_dump.reader import ByteReader
 from gomq_dump.render import finding_text
 from gomq_dump.stats import Stats
 from gomq_storage.layout import LOG_SUFFIX
@@ -58,11 +58,20 @@ def _count_group(
 ) -> bool:
     is_sound = True
     for file in group.files:
-        with suppress(FileNotFoundError), ByteReader.open(file.path) as log:  # retention has removed it
-            for finding in stats.count_log(log, file.base_offset, advance):
-                is_sound &= not finding.is_damage
-                show(file.path, finding)
+        for finding in _count_log(file, stats, advance):
+            is_sound &= not finding.is_damage
+            show(file.path, finding)
     return is_sound
+
+
+def _count_log(file: SegmentFile, stats: Stats, advance: Callable[[int], object]) -> Iterator[Finding]:
+    """Count what is in a file, as far as the operating system can read it."""
+    unread: list[Finding] = []
+    with ExitStack() as opened:
+        log = open_file(opened, file.path, unread.append)
+        if log is not None:
+            yield from guarded(stats.count_log(log, file.base_offset, advance), unread.append)
+    yield from unread
 
 
 def _show_text(path: str, finding: Finding) -> None:

@@ -77,6 +77,11 @@ def outline(partition: TopicPartition | None, directory: str, files: Sequence[Se
             looked = _look(base_offset, found, is_last=number == len(logs) - 1)
         except FileNotFoundError:  # retention has removed it
             continue
+        except OSError as error:
+            name = os.path.basename(error.filename or found[LOG_SUFFIX].path)
+            problems.append(f"{name} cannot be read: {error.strerror}")
+            expected = None
+            continue
         size += looked.size
         problems += looked.problems
         if expected is not None and base_offset < expected:

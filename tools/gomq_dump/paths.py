@@ -77,7 +77,7 @@ def collect(path: str) -> list[SegmentFile]:
         if stat.S_ISREG(mode):
             return [_collect_file(path)]
     except OSError as error:
-        raise UnusablePathError(path, error.strerror or str(error)) from error
+        raise _unusable(path, error) from error
     raise UnusablePathError(path, f"is not a regular file; expected {_EXPECTED}")
 
 
@@ -94,11 +94,12 @@ def collect_topic(data: str, topic: str, partitions: Container[int] | None = Non
     """
     data = re.sub("/+", "/", data)
     try:
-        found = [partition for partition in _partitions_in(os.listdir(data)) if partition.topic == topic]
+        names = os.listdir(data)
+        found = [partition for partition in _partitions_in(names) if partition.topic == topic]
         wanted = [each for each in found if partitions is None or each.partition in partitions]
         files = [file for each in wanted for file in _files_of(data, each)]
     except OSError as error:
-        raise UnusablePathError(data, error.strerror or str(error)) from error
+        raise _unusable(data, error) from error
     if files:
         return files
     if wanted:
@@ -106,7 +107,12 @@ def collect_topic(data: str, topic: str, partitions: Container[int] | None = Non
     if found:
         numbers = ", ".join(str(each.partition) for each in found)
         raise UnusablePathError(data, f"has no such partition of topic {topic}; it has {numbers}")
-    raise UnusablePathError(data, f"has no topic {topic}; {_topics_in(os.listdir(data))}")
+    raise UnusablePathError(data, f"has no topic {topic}; {_topics_in(names)}")
+
+
+def _unusable(path: str, error: OSError) -> UnusablePathError:
+    """Say what cannot be read: of a data directory it may be one of its partitions."""
+    return UnusablePathError(error.filename or path, error.strerror or str(error))
 
 
 def _topics_in(names: list[str]) -> str:
@@ -164,8 +170,11 @@ def _partitions_in(names: list[str]) -> list[TopicPartition]:
 
 def _files_of(data: str, partition: TopicPartition) -> Iterator[SegmentFile]:
     directory = os.path.join(data, partition_directory_name(partition))
-    if os.path.isdir(directory):
-        yield from _partition_files(directory, os.listdir(directory))
+    try:
+        names = os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):  # its topic is being deleted, or it is a file of such a name
+        return
+    yield from _partition_files(directory, names)
 
 
 def _partition_files(directory: str, names: list[str]) -> Iterator[SegmentFile]:

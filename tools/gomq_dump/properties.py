@@ -19,11 +19,17 @@ _META_PROPERTIES: Final[Mapping[str, Mapping[str, str]]] = {
     "1": {"cluster.id": r"\S+", "node.id": _NODE},
 }
 """Of each version: what must be there, and what it must look like."""
-_PARTITION_METADATA: Final[Mapping[str, Mapping[str, str]]] = {"0": {"topic_id": r"[A-Za-z0-9_-]{21}[AQgw]"}}
+_UUID: Final = r"(?!A{22})[A-Za-z0-9_-]{21}[AQgw]"
+"""Any but that of zeros, which Kafka has for none."""
+_OPTIONAL: Final[Mapping[str, str]] = {"directory.id": _UUID}
+"""What older brokers do not write (KIP-858), and what it must look like where it is."""
+_PARTITION_METADATA: Final[Mapping[str, Mapping[str, str]]] = {"0": {"topic_id": _UUID}}
 _VERSION: Final = "version"
 _ESCAPED: Final = re.compile(r"\\(.)")
-_JAVA_PROPERTY: Final = re.compile(r"((?:\\.|[^\\=:\s])+)\s*[=:]?\s*(.*)")
-_METADATA_LINE: Final = re.compile(r"(\w+):\s*(.*)")
+_JAVA_PROPERTY: Final = re.compile(r"[ \t\f]*((?:\\.|[^\\=: \t\f])+)[ \t\f]*[=:]?[ \t\f]*(.*?)\r?")
+_METADATA_LINE: Final = re.compile(r"(\w+):[ \t\v\f]+(.*?)\r?")
+_IGNORED: Final = re.compile(r"[ \t\f]*([#!].*)?\r?")
+"""What is white is Java's affair: other characters that Python takes for it are a part of the name or the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ def _walk(
 ) -> Iterator[Property | Finding]:
     found: dict[str, Property] = {}
     for line in read_lines(reader):
-        if not line.text.strip() or line.text.lstrip().startswith(("#", "!")):
+        if _IGNORED.fullmatch(line.text) is not None:
             continue
         item = _read(line, pattern)
         yield item
@@ -61,7 +67,7 @@ def _walk(
 
 
 def _read(line: Line, pattern: re.Pattern[str]) -> Property | Finding:
-    match = pattern.fullmatch(line.text.strip())
+    match = pattern.fullmatch(line.text)
     if match is None:
         message = "neither a name and its value nor a comment"
         return Finding(problem=Problem.IDENTITY, position=line.position, message=message, found=line.text[:100])
@@ -80,8 +86,10 @@ def _check(found: Mapping[str, Property], forms: Mapping[str, Mapping[str, str]]
             expected=" or ".join(forms), found=version.value[:100],
         )  # fmt: skip
         return
-    for name, pattern in forms[version.value].items():
+    for name, pattern in {**forms[version.value], **_OPTIONAL}.items():
         item = found.get(name)
+        if item is None and name in _OPTIONAL:
+            continue
         if item is None:
             yield Finding(problem=Problem.IDENTITY, position=size, message=f"the file has no {name!r}")
         elif re.fullmatch(pattern, item.value) is None:

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import time
 from collections.abc import Sequence
 from typing import BinaryIO, Final
 
+from gomq_dump.checks.complaints import MOST_LOOKS, WRITE_SECONDS
 from gomq_dump.checks.groups import Group, group_files
 from gomq_dump.outline import SOUND as OK, Outline, outline
 from gomq_dump.paths import SegmentFile
@@ -30,7 +32,9 @@ def sum_up(files: Sequence[SegmentFile], arguments: argparse.Namespace, out: Bin
         arguments: ``paths`` and ``format`` of the command line.
         out: where it is shown.
     """
-    rows = [_look(group) for group in group_files(files, arguments.paths) if not group.is_of_data_directory]
+    groups = [group for group in group_files(files, arguments.paths) if not group.is_of_data_directory]
+    rows = [_look(group, group.files) for group in groups]
+    _look_again(groups, rows)
     if arguments.format == "json":
         from gomq_dump.json_lines import line, shown_path  # noqa: PLC0415 - text does without json
 
@@ -50,13 +54,21 @@ def _has_partitions_beside(group: Group, paths: Sequence[str]) -> bool:
     return directory not in asked and os.path.dirname(directory) in asked
 
 
-def _look(group: Group) -> Outline:
-    """Look at a partition, and again where something seems wrong: a broker may be writing to it."""
-    looked = outline(group.partition, group.directory, group.files)
-    if not looked.is_sound:
-        again = outline(group.partition, group.directory, group.files_now())
-        return looked if again.health == looked.health else again
-    return looked
+def _look(group: Group, files: Sequence[SegmentFile]) -> Outline:
+    return outline(group.partition, group.directory, files)
+
+
+def _look_again(groups: Sequence[Group], rows: list[Outline]) -> None:
+    """Look again where something seems wrong, as long as that changes: a broker may be writing to it."""
+    doubted = [number for number, row in enumerate(rows) if not row.is_sound]
+    for _ in range(MOST_LOOKS):
+        if not doubted:
+            return
+        time.sleep(WRITE_SECONDS)
+        before = {number: rows[number].health for number in doubted}
+        for number in doubted:
+            rows[number] = _look(groups[number], groups[number].files_now())
+        doubted = [each for each in doubted if not rows[each].is_sound and rows[each].health != before[each]]
 
 
 def _cells(row: Outline) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """What is wrong with several files: findings with the paths of the files that they are about, and no more than fit."""
 
+import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
@@ -7,11 +9,18 @@ from gomq_dump.findings import Finding, Problem
 
 MAX_KEPT: Final = 1000
 """Of one partition: a file of nothing but lies must not fill the memory, and nobody reads more."""
-_MOST_LOOKS: Final = 5
+MOST_LOOKS: Final = 5
+"""At a partition in which something else is wrong each time: a broker is at work in it."""
+WRITE_SECONDS: Final = 0.1
+"""As long as a broker may need to go on with what it has begun to write."""
+_QUIET_SECONDS: Final = 10.0
+"""A file that was not changed for so long is not being written."""
+_SEEN_OF_WRITING: Final = frozenset({Problem.TORN_TAIL, Problem.SNAPSHOT})
+"""What a batch or a snapshot of the producers looks like of which a part is there; all else is written at once."""
 
 Complain: TypeAlias = Callable[[Finding], object]
 """Takes what is wrong with one file."""
-_Place: TypeAlias = tuple[str, Problem, int]
+_Place: TypeAlias = tuple[str, Problem, int, int | str | None]
 
 
 class Complaint(NamedTuple):
@@ -22,8 +31,8 @@ class Complaint(NamedTuple):
 
     @property
     def place(self) -> _Place:
-        """What is the same when the same is found again."""
-        return self.path, self.finding.problem, self.finding.position
+        """What is the same when the same is found again: a tail of which there is more the next time is no torn one."""
+        return self.path, self.finding.problem, self.finding.position, self.finding.found
 
 
 class Complaints:
@@ -57,10 +66,12 @@ class Complaints:
 
     def add_all(self, other: "Complaints") -> None:
         """Add what others have complained of; what they did not keep is counted."""
-        left_out = other.left_out
-        for each in other:
+        kept = list(other)
+        for each in kept:
             self.add(*each)
-        self.left_out += left_out
+        self.damage += other.damage - sum(each.finding.is_damage for each in kept)
+        self.notes += other.notes - sum(not each.finding.is_damage for each in kept)
+        self.left_out += other.left_out
 
     def of(self, path: str) -> Complain:
         """Make what takes findings of one file."""
@@ -74,12 +85,21 @@ def look_again(look: Callable[[], Complaints]) -> Complaints:
     seen once, at one place. Damage is seen every time.
     """
     complaints, before = look(), frozenset[_Place]()
-    for _ in range(_MOST_LOOKS):
+    for _ in range(MOST_LOOKS):
         places = frozenset(each.place for each in complaints if _may_pass(each.finding))
         if places <= before:
             return complaints
+        if any(problem in _SEEN_OF_WRITING and _is_busy(path) for path, problem, *_ in places - before):
+            time.sleep(WRITE_SECONDS)
         complaints, before = look(), places
     return Complaints(each for each in complaints if each.place in before or not _may_pass(each.finding))
+
+
+def _is_busy(path: str) -> bool:
+    try:
+        return time.time() - os.stat(path).st_mtime < _QUIET_SECONDS
+    except OSError:
+        return False
 
 
 def _may_pass(finding: Finding) -> bool:

@@ -37,13 +37,18 @@ class History:
     is_deep: bool
     """Whether records are looked at, too."""
     is_begun: bool = False
-    """Whether a segment has been read."""
+    """Whether the segment in front has been read, so that its end is known."""
     counts: Counts = field(default_factory=Counts)
 
     def doubt(self) -> None:
         """Something in the log is missing, be it damaged or compacted: what it tells of producers is not all."""
         self.producers.doubt()
         self.transactions.doubt()
+
+    def lose(self) -> None:
+        """A segment cannot be read: neither what is in it is known nor where it ends."""
+        self.doubt()
+        self.is_begun = False
 
     def reach(self, offset: int) -> None:
         """Come to a batch that begins at an offset, or to the log's end."""

@@ -12,7 +12,7 @@ from gomq_dump.checks.snapshots import SnapshotFiles
 from gomq_dump.checks.sources import walk_file
 from gomq_dump.checks.transactions import OpenTransactions
 from gomq_dump.findings import Finding
-from gomq_dump.inspection import Inspection
+from gomq_dump.inspection import Inspection, left_over
 from gomq_dump.kinds import METADATA_SNAPSHOT_SUFFIX
 from gomq_dump.paths import SegmentFile
 from gomq_dump.properties import walk_partition_metadata
@@ -34,8 +34,8 @@ class Checked:
 
     complaints: Complaints
     counts: Counts
-    log_end: int
-    """Offset behind its last batch; 0 where it has no log."""
+    log_end: int | None
+    """Offset behind its last batch; None where it has no log, or none that can be read."""
     topic_id: str | None
     """What ``partition.metadata`` says, if it is there."""
 
@@ -59,14 +59,18 @@ def check_partition(files: Sequence[SegmentFile], *, is_deep: bool, advance: Adv
     for base_offset, found in segments.items():
         is_last = not logs or base_offset == logs[-1]
         check_segment(found, history, complaints, is_last=is_last, advance=advance)
-    if logs:
+    if history.is_begun:
         history.reach(history.end)
         history.epochs.finish(history.end)
         history.snapshots.finish(history.end)
     _check_others(kept, complaints, is_deep=is_deep)
     history.counts.files += sum(not file.is_segments for file in kept)
     topic_id = _read_topic_id(kept, complaints)
-    return Checked(complaints=complaints, counts=history.counts, log_end=history.end, topic_id=topic_id)
+    for file in files:
+        if file.leftover:
+            complaints.add(file.path, left_over(file))
+    log_end = history.end if history.is_begun or not logs else None
+    return Checked(complaints=complaints, counts=history.counts, log_end=log_end, topic_id=topic_id)
 
 
 def _history(files: Sequence[SegmentFile], start: int, complaints: Complaints, *, is_deep: bool) -> History:

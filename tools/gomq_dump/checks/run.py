@@ -74,6 +74,11 @@ class _Run:
         """Check files that were named, each on its own; an index with the log beside it."""
         counts, complaints = Counts(), Complaints()
         for file in files:
+            if file.suffix == LOG_SUFFIX and not file.leftover:
+                checked = check_partition([file], is_deep=self._is_deep, advance=self._advance_of(looks))
+                complaints.add_all(checked.complaints)
+                counts.add(checked.counts)
+                continue
             for item in Inspection(with_records=self._is_deep).read(file):
                 if isinstance(item, Finding):
                     complaints.add(file.path, item)
@@ -81,8 +86,6 @@ class _Run:
                     counts.batches += 1
                 elif isinstance(item, FileStart) and item.size is not None:
                     counts.files += 1
-                    counts.log_bytes += item.size if file.suffix == LOG_SUFFIX else 0
-        self._advance(counts.log_bytes)
         looks.append(counts)
         return complaints
 
@@ -101,17 +104,31 @@ class _Run:
 
     def _check_partition(self, group: Group, looks: list[Counts]) -> Complaints:
         """Check a partition's files, and what its data directory says of it."""
-        parent = os.path.dirname(group.directory.rstrip(os.sep)) or os.curdir
+        parent = _parent_of(group.directory)
         tables = self._tables.get(parent)
         if tables is None or looks:  # the offsets in them must not be newer than the log
             tables = self._tables[parent] = Tables(parent)
         files = group.files_now() if looks else group.files
-        checked = check_partition(files, is_deep=self._is_deep, advance=self._advance)
+        checked = check_partition(files, is_deep=self._is_deep, advance=self._advance_of(looks))
         looks.append(checked.counts)
         partition = group.partition
         if partition is not None:
-            tables.compare(partition, checked.log_end, checked.complaints)
+            if checked.log_end is not None:
+                tables.compare(partition, checked.log_end, checked.complaints)
             ids = self._topic_ids.setdefault(parent, TopicIds())
             path = os.path.join(group.directory, PARTITION_METADATA_FILE_NAME)
             ids.compare(partition, path, checked.topic_id, checked.complaints)
         return checked.complaints
+
+    def _advance_of(self, looks: Sequence[Counts]) -> Advance:
+        """Tell only of the first look: the others are at the same bytes."""
+        return _tell_nobody if looks else self._advance
+
+
+def _parent_of(directory: str) -> str:
+    head, tail = os.path.split(directory.rstrip(os.sep))
+    return os.path.join(directory, os.pardir) if tail in {"", os.curdir, os.pardir} else head or os.curdir
+
+
+def _tell_nobody(_count: int) -> None:
+    """These bytes have been told of."""

@@ -4,6 +4,7 @@ The indexes are opened in front of the log: a running broker writes the log in f
 either since is not looked at.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Final, TypeAlias
@@ -54,9 +55,9 @@ def check_segment(
         return
     history.counts.files += len(files)
     for suffix in _INDEXES:
-        if suffix not in files:
+        path = log_file.sibling(suffix)
+        if suffix not in files and not os.path.exists(path):  # of a log that was named alone they are not looked at
             message = "there is no such file beside the log; a broker makes it anew"
-            path = log_file.sibling(suffix)
             complaints.add(path, Finding(problem=Problem.MISSING_FILE, position=0, message=message))
     with ExitStack() as opened:
         readers: dict[str, ByteReader | None] = {
@@ -68,7 +69,9 @@ def check_segment(
             if suffix in files
         }
         log = readers[LOG_SUFFIX]
-        if log is not None:
+        if log is None:
+            history.lose()
+        else:
             walk = _SegmentWalk(log_file, log, history, complaints, is_last=is_last)
             walk.open_indexes(readers)
             walk.run(advance)
@@ -103,8 +106,10 @@ class _SegmentWalk:
         times = walk_time_index(reader, base_offset) if reader is not None else iter(())
         self._times = TimeEntries(guarded(times, complain), complain)
 
-        complain = self._complaints.of(self._file.sibling(TXN_INDEX_SUFFIX))
+        path = self._file.sibling(TXN_INDEX_SUFFIX)
         reader = readers.get(TXN_INDEX_SUFFIX)
+        is_told = reader is not None or not os.path.exists(path)  # of a log that was named alone it is not looked at
+        complain = self._complaints.of(path) if is_told else _ignore
         entries: Iterable[TxnEntry | Finding] = walk_txn_index(reader, base_offset) if reader is not None else ()
         self._aborted = TxnEntries(guarded(entries, complain), complain, self._history.transactions)
 
@@ -117,17 +122,21 @@ class _SegmentWalk:
                 self._complain(finding)
                 history.doubt()
         history.is_begun = True
+        self._is_unreadable = False
         self._expected = file.base_offset
         good = GoodBatches(self._log, file.base_offset)
         reported = self._walk_good(good, advance)
         end = good.next_offset
-        if good.position < self._log.size:
+        if good.position < self._log.size and not self._is_unreadable:
             end = self._walk_all(good.position)
         elif good.gap is not None:
             self._complain(good.gap)
-        self._offsets.finish()
-        self._times.finish(is_sealed=self._has_times and not self._is_last)
-        self._aborted.finish()
+        if self._is_unreadable:
+            history.lose()
+        else:
+            self._offsets.finish()
+            self._times.finish(is_sealed=self._has_times and not self._is_last)
+            self._aborted.finish()
         history.end = max(end, file.base_offset)
         history.counts.log_bytes += self._log.size
         advance(self._log.size - reported)
@@ -136,7 +145,7 @@ class _SegmentWalk:
         """Go as far as nothing is wrong; return up to where ``advance`` was told."""
         count = reported = 0
         is_deep = self._history.is_deep
-        for position, header in guarded(good, self._complain):
+        for position, header in guarded(good, self._give_up):
             count += 1
             self._meet(position, header)
             if is_deep:
@@ -150,7 +159,7 @@ class _SegmentWalk:
     def _walk_all(self, met: int) -> int:
         """Walk again, and now say what is wrong; what lies in front of ``met`` is known. Return the log's end."""
         walk = LogWalk(self._log, self._file.base_offset)
-        for item in guarded(walk, self._complain):
+        for item in guarded(walk, self._give_up):
             if isinstance(item, Finding) or not item.is_valid:
                 self._meet_damage(item)
             elif item.position >= met:
@@ -159,6 +168,11 @@ class _SegmentWalk:
                 if self._history.is_deep:
                     check_records(item.position, self._log, item.header, self._complain)
         return walk.next_offset
+
+    def _give_up(self, finding: Finding) -> None:
+        """Say that the rest of the log cannot be read."""
+        self._is_unreadable = True
+        self._complain(finding)
 
     def _meet(self, position: int, header: BatchHeader) -> None:
         """Compare a batch with whatever has something to say of it. The hot path: mostly there is nothing."""
@@ -212,3 +226,7 @@ class _SegmentWalk:
             self._complain(records)
             return None
         return read_control(records[0].key, records[0].value) if records else None
+
+
+def _ignore(_finding: Finding) -> None:
+    """Nothing was read that it could be about."""

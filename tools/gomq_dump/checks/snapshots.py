@@ -7,8 +7,9 @@ from typing import Final
 from gomq_dump.checks.complaints import Complaints
 from gomq_dump.checks.offset_entries import NOTHING
 from gomq_dump.checks.producers import ProducerCheck
-from gomq_dump.checks.sources import open_file, unreadable
+from gomq_dump.checks.sources import open_file
 from gomq_dump.findings import Finding, Problem
+from gomq_dump.inspection import unreadable
 from gomq_dump.paths import SegmentFile
 from gomq_dump.producer_entries import walk_producers
 from gomq_dump.reader import ByteReader

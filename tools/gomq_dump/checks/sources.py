@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from gomq_dump.checks.complaints import Complain
-from gomq_dump.findings import Finding, Problem
+from gomq_dump.findings import Finding
+from gomq_dump.inspection import unreadable
 from gomq_dump.reader import CHUNK_BYTES, ByteReader
 
 _Item = TypeVar("_Item")
@@ -42,10 +43,3 @@ def walk_file(
                 complain(item)
             else:
                 yield item
-
-
-def unreadable(error: OSError) -> Finding:
-    """Say why a file cannot be read; one that has gone is none of the partition's any more."""
-    if isinstance(error, FileNotFoundError):
-        return Finding(problem=Problem.NOT_CHECKED, position=0, message="the file has been removed")
-    return Finding(problem=Problem.UNREADABLE, position=0, message=f"the file cannot be read: {error.strerror}")
