@@ -8,6 +8,7 @@ import click
 
 from gomq.cli.options import utf8
 
+NO_MATCH: Final = "no topic matches the pattern, whole and as it is written; `gomq topic list` names all"
 _MOST_PARTITIONS: Final = 1 << 31
 
 

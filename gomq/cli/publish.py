@@ -11,7 +11,7 @@ import click
 
 from gomq.cli.completing import complete_topics
 from gomq.cli.delimiters import delimiter
-from gomq.cli.options import broker_option, examples, format_option, option, pairs, run, utf8
+from gomq.cli.options import Number, broker_option, examples, format_option, option, pairs, run, utf8
 from gomq.cli.publish_choices import Choices
 from gomq.errors import GomqError, UnknownTopicError
 from gomq.net.scope import first_failure
@@ -121,7 +121,12 @@ def _rate(_: click.Context, parameter: click.Parameter, value: str | None) -> fl
     metavar="NAME=VALUE",
     help="Header of each message.",
 )
-@option("--timestamp", callback=_timestamp, metavar="TIME", help="Of each message: 2026-11-26T10:00Z, @MS, 15m ago.")
+@option(
+    "--timestamp",
+    callback=_timestamp,
+    metavar="TIME",
+    help="Of each message: 2026-11-26T10:00Z, @MS, or 15m for so long ago.",
+)
 @option(
     "-p", "--partition", type=click.IntRange(0, _MAX_PARTITION), help="Chosen by the key, or in turn, if not given."
 )
@@ -134,7 +139,7 @@ def _rate(_: click.Context, parameter: click.Parameter, value: str | None) -> fl
 @option("--acks", type=click.Choice(list(_ACKS)), default="all", help="all: on disk; 1: received; 0: sent.")
 @option(
     "--linger",
-    type=click.FloatRange(0, _MOST_SECONDS),
+    type=Number(0, _MOST_SECONDS),
     default=0.0,
     metavar="SECONDS",
     help="How long lines wait for others to share a batch.",
@@ -148,7 +153,7 @@ def _rate(_: click.Context, parameter: click.Parameter, value: str | None) -> fl
 )
 @option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=_MOST_SECONDS),
+    type=Number(min=0, min_open=True, max=_MOST_SECONDS),
     default=120.0,
     metavar="SECONDS",
     help="For how long delivery is tried.",

@@ -20,6 +20,8 @@ from gomq.errors import GomqError
 STDIN: Final = Path("-")
 _READ_AHEAD: Final = 32
 """Reads of which the lines wait while others are published."""
+READ_AHEAD_BYTES: Final = 16 << 20
+"""Where messages are large, fewer reads wait: memory does not grow with how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ class Input:
         self._files = files
         self._delimiter = delimiter
         self._reading = anyio.CancelScope()
+        self._waiting_bytes = 0
+        """Of what was read and nobody has taken."""
+        self._room = anyio.Event()
         self.read: int = 0
         """How many lines were read."""
 
@@ -120,27 +125,33 @@ class Input:
             self.read += len(lines)
             piece = Piece(file, first, lines, size)
             first += len(lines)
+            self._waiting_bytes += size
             with anyio.CancelScope(shield=True), suppress(anyio.BrokenResourceError):
                 await send.send(piece)  # what was read of a pipe is nowhere else; who takes no more has closed it
+            while self._waiting_bytes >= READ_AHEAD_BYTES:
+                self._room = anyio.Event()
+                await self._room.wait()
+
+    async def all_there(self, receive: MemoryObjectReceiveStream[Piece], *, linger: float) -> AsyncIterator[Chunk]:
+        """Yield what was read, put together with what has come since.
+
+        Args:
+            receive: where pieces come from.
+            linger: seconds to wait for more to come.
+        """
+        async for first in receive:
+            if linger and not receive.statistics().current_buffer_used:
+                await anyio.sleep(linger)
+            rest = [receive.receive_nowait() for _ in range(receive.statistics().current_buffer_used)]
+            chunk = Chunk((first, *rest))
+            self._waiting_bytes -= chunk.size
+            self._room.set()
+            yield chunk
 
 
 def piece_stream() -> tuple[MemoryObjectSendStream[Piece], MemoryObjectReceiveStream[Piece]]:
     """Make what stands between reading and publishing: so much is read ahead."""
     return anyio.create_memory_object_stream[Piece](_READ_AHEAD)
-
-
-async def all_there(receive: MemoryObjectReceiveStream[Piece], *, linger: float) -> AsyncIterator[Chunk]:
-    """Yield what was read, put together with what has come since.
-
-    Args:
-        receive: where pieces come from.
-        linger: seconds to wait for more to come.
-    """
-    async for first in receive:
-        if linger and not receive.statistics().current_buffer_used:
-            await anyio.sleep(linger)
-        rest = [receive.receive_nowait() for _ in range(receive.statistics().current_buffer_used)]
-        yield Chunk((first, *rest))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import anyio
 from gomq.cli.interrupts import Interruption
 from gomq.cli.pacing import Rate
 from gomq.cli.publish_form import Form, Made, Message
-from gomq.cli.publish_input import Chunk, Input, LinePlace, all_there, piece_stream
+from gomq.cli.publish_input import Chunk, Input, LinePlace, piece_stream
 from gomq.cli.publish_tally import Tally
 from gomq.client import Producer
 from gomq.errors import DeliveryFailedError, GomqError
@@ -56,6 +56,8 @@ class Publishing:
         self._interruption = interruption
         self._on_progress = on_progress
         self._handed_over = 0
+        self._told = 0
+        """Bytes of the chunk at work that are done, as far as that was told."""
         self._behind: LinePlace | None = None
         """The line behind those that are published."""
         self.tally = Tally(topic=plan.topic)
@@ -70,11 +72,12 @@ class Publishing:
         async with anyio.create_task_group() as group, receive:
             group.start_soon(self._source.read_ahead, send)
             await self._producer.publish_many(self._plan.topic, [])  # without any lines, too, the topic is there
-            async for chunk in all_there(receive, linger=self._plan.linger):
+            async for chunk in self._source.all_there(receive, linger=self._plan.linger):
                 if not await self._publish(chunk):
                     self._source.stop()
                     return
-                self._on_progress(chunk.size)
+                self._tell_progress(chunk.size)
+                self._told = 0
                 self._behind = chunk.behind
 
     def note_interruption(self) -> None:
@@ -95,6 +98,7 @@ class Publishing:
                 return False
             await self._publish_some(chunk, made, done, wanted[done : done + count])
             done += count
+            self._tell_progress(chunk.size * done // len(made.messages))
         if made.problem is not None and len(wanted) == len(made.messages):
             self.tally.next_line = chunk.place(made.looked_at)
             raise GomqError(f"{chunk.place(made.looked_at)}: {made.problem}")
@@ -131,6 +135,10 @@ class Publishing:
             self.tally.count += max(taken - len(missing), 0)
             self.tally.unacknowledged = len(missing)
             self.tally.next_line = _place(chunk, made, done + min(missing))
+
+    def _tell_progress(self, done_bytes: int) -> None:
+        self._on_progress(done_bytes - self._told)
+        self._told = done_bytes
 
     def _note_rest(self, chunk: Chunk, made: Made, done: int) -> None:
         self.tally.next_line = _place(chunk, made, done)

@@ -11,12 +11,15 @@ from contextlib import suppress
 import anyio
 
 from gomq.broker import Broker
+from gomq.broker.logs import get_logger
 from gomq.cli.config_sources import Effective
 from gomq.cli.logs import configure_logging
 from gomq.cli.options import run
 from gomq.cli.process_settings import BACKEND, LOG_FORMAT, LOG_LEVEL
 from gomq.cli.reloading import Reloading
 from gomq.cli.setting_options import Sources
+
+_log = get_logger("gomq.broker")
 
 
 def serve_until_told(sources: Sources, effective: Effective) -> None:
@@ -81,4 +84,5 @@ async def _watch(
             # somebody has lost patience, or logs are being recovered, which the next start begins anew
             sys.stderr.flush()
             os._exit(128 + number)
+        _log.info("broker.stopping", signal=signal.Signals(number).name)
         stop.set()

@@ -11,9 +11,10 @@ import click
 from gomq.cli.completing import complete_groups, complete_topics
 from gomq.cli.delimiters import delimiter
 from gomq.cli.naming import pattern
-from gomq.cli.options import broker_option, examples, format_option, option, run, utf8
+from gomq.cli.options import Number, broker_option, examples, format_option, option, run, utf8
 from gomq.cli.places import Place
 from gomq.cli.subscribe_choices import Choices
+from gomq.errors import ClosedError
 from gomq_dump.format_string import FormatString, FormatStringError
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _speed(_: click.Context, parameter: click.Parameter, value: str | None) -> f
     help="Messages only in whose key, value or header values it is found.",
 )
 @option("--speed", callback=_speed, metavar="Nx", help="Replay in the original timing: 1x, 10x, 0.5x.")
-@option("--max-wait", type=click.FloatRange(min=0), metavar="SECONDS", help="The longest pause with --speed.")
+@option("--max-wait", type=Number(min=0), metavar="SECONDS", help="The longest pause with --speed.")
 @option(
     "-f",
     "--format-string",
@@ -197,7 +198,11 @@ async def _subscribe(choices: Choices, begin: Place, end: Place | None) -> int:
                 if notice and not choices.is_quiet:
                     tell(notice)
             consumer = _consumer(choices, span.start(in_group=choices.group is not None))
-            await print_messages(consumer, _wanted(choices, span), _render(choices), interruption)
+            try:
+                await print_messages(consumer, _wanted(choices, span), _render(choices), interruption)
+            except ClosedError:  # the first Ctrl-C has closed it, while brokers were asked where to begin or to end
+                if not interruption.exit_code:
+                    raise
     return interruption.exit_code
 
 

@@ -108,4 +108,7 @@ def _place(text: str, name: str, now_ms: int) -> Place:
         raise click.BadParameter(f"{error}.", param_hint=name) from error
     if name == "--to" and place.kind in {Kind.STORED, Kind.EARLIEST}:
         raise click.BadParameter(f"nothing is before {text}.", param_hint=name)
+    if name == "--to" and place.kind is Kind.TIME and place.number > now_ms:
+        problem = f"{text} is still to come: nobody knows at which offset; --to takes a time that is past."
+        raise click.BadParameter(problem, param_hint=name)
     return place

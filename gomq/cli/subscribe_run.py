@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import anyio
 
 from gomq.cli.interrupts import Interruption
+from gomq.cli.naming import NO_MATCH
 from gomq.cli.output import Output
 from gomq.cli.subscribe_filter import Filter
 from gomq.cli.subscribe_merging import Merging
@@ -44,7 +45,7 @@ async def print_messages(consumer: Consumer, wanted: Wanted, render: Render, int
     with Output() as out:
         async with consumer:
             interruption.stop = consumer.stop
-            _check_there_is_some(consumer, wanted)
+            check_there_is_some(consumer, wanted)
             for notice in await move(consumer, wanted.span.begin):
                 tell(notice)
             until = await ends(consumer, wanted.span)
@@ -57,7 +58,7 @@ async def print_messages(consumer: Consumer, wanted: Wanted, render: Render, int
                 await _Replay(consumer, wanted.pacing, printing, interruption).run(consumer.batches(until=until))
 
 
-def _check_there_is_some(consumer: Consumer, wanted: Wanted) -> None:
+def check_there_is_some(consumer: Consumer, wanted: Wanted) -> None:
     """Say where there is nothing to read yet; names of topics that do not exist are errors before.
 
     Raises:
@@ -66,9 +67,10 @@ def _check_there_is_some(consumer: Consumer, wanted: Wanted) -> None:
     if consumer.partitions:
         return
     if wanted.is_in_group:
-        tell("the group has no partition for this member now: waiting for one")
-    elif wanted.span.exits:
-        raise UnknownTopicError("no topic matches the pattern, whole and as it is written; `gomq topic list` names all")
+        what_then = "others read all of them" if wanted.span.has_end else "waiting for one"
+        tell(f"the group has no partition for this member now: {what_then}")
+    elif wanted.span.has_end:
+        raise UnknownTopicError(NO_MATCH)
     else:
         tell("no topic matches the pattern so far: waiting for one")
 

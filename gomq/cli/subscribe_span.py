@@ -24,6 +24,11 @@ class Span:
     exits: bool
     """Whether to end where the partitions end now, if not before."""
 
+    @property
+    def has_end(self) -> bool:
+        """Whether it ends by itself."""
+        return self.exits or self.end is not None
+
     def start(self, *, in_group: bool) -> Start:
         """Say where the consumer is to start; ``move`` does the rest where it is not in a group."""
         match self.begin.kind:
@@ -77,7 +82,7 @@ async def tell_of_committed(broker: str, group: str, topics: tuple[str, ...]) ->
     if not any(not topics or each.topic in topics for each in committed):
         return None
     return (
-        f"group {group} goes on where it has committed, --from counts for other partitions only: "
+        f"group {group} goes on where it has committed, --from and --replay count for other partitions only: "
         f"`gomq group reset-offsets {group}` changes what is committed"
     )
 

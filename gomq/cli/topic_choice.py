@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gomq.cli.completing import complete_topics
-from gomq.cli.naming import matching, pattern
+from gomq.cli.naming import NO_MATCH, matching, pattern
 from gomq.cli.options import option, pairs, utf8
-from gomq.errors import BrokerError
+from gomq.errors import BrokerError, UnknownTopicError
 
 if TYPE_CHECKING:  # help is not to wait for the client
     import gomq
@@ -27,7 +27,12 @@ configs_option: Final = partial(
 
 
 async def chosen(
-    admin: "gomq.Admin", names: Sequence[str], regex: "Pattern[str] | None", *, internal: bool = False
+    admin: "gomq.Admin",
+    names: Sequence[str],
+    regex: "Pattern[str] | None",
+    *,
+    internal: bool = False,
+    may_be_none: bool = False,
 ) -> Sequence[str]:
     """Name the topics that are meant; all where neither names nor a pattern say which.
 
@@ -36,10 +41,17 @@ async def chosen(
         names: those that are named; they need not exist.
         regex: a pattern for whole names.
         internal: whether those count, too, that brokers keep for themselves.
+        may_be_none: whether it is right where a pattern matches nothing.
+
+    Raises:
+        UnknownTopicError: a pattern matches nothing.
     """
     if names:
         return names
-    return matching([each.name for each in await admin.list_topics(internal=internal)], regex)
+    found = matching([each.name for each in await admin.list_topics(internal=internal)], regex)
+    if regex is not None and not found and not may_be_none:
+        raise UnknownTopicError(NO_MATCH)
+    return found
 
 
 def not_both(names: Sequence[str], regex: "Pattern[str] | None") -> None:

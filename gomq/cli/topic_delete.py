@@ -60,7 +60,7 @@ def delete(  # noqa: PLR0913 - the options
             else:
                 notice(f"topic {name} deleted" if deleted else f"topic {name} does not exist")
 
-        return await for_each(dict.fromkeys(await chosen(admin, names, regex)), delete_one)
+        return await for_each(dict.fromkeys(await chosen(admin, names, regex, may_be_none=if_exists)), delete_one)
 
     return ask_admin(broker, timeout, work)
 

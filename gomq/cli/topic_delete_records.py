@@ -69,7 +69,7 @@ def delete_records(  # noqa: PLR0913 - the options
         return await _plan(admin, name, partitions, place)
 
     count, offsets = ask_admin(broker, timeout, plan)
-    confirm(f"Delete {count} message{'' if count == 1 else 's'} of topic {name} for good?", yes=yes)
+    confirm(f"Delete {count} message{'' if count == 1 else 's'} of topic {name} for good?", yes=yes or not count)
 
     async def work(admin: "gomq.Admin") -> Mapping[int, int]:
         return await admin.delete_records(name, offsets)

@@ -7,8 +7,10 @@ import signal
 import subprocess
 from pathlib import Path
 
+import anyio
 import pytest
 
+from gomq.cli.publish_input import READ_AHEAD_BYTES, Input, piece_stream
 from tests.cli.conftest import RunGomq
 from tests.support.brokers import GOMQ
 
@@ -99,6 +101,8 @@ def test_lines_wait_for_others_where_that_is_wanted(run_gomq: RunGomq, topic: st
         (("--timestamp", "soon"), "'soon' is no moment"),
         (("--timestamp", "@-1"), "before 1970"),
         (("-p", "-1"), "-1 is not in the range"),
+        (("--linger", "nan"), "'nan' is no number"),
+        (("--timeout", "nan"), "'nan' is no number"),
         (("-p", "99999999999"), "is not in the range"),
     ],
 )
@@ -143,3 +147,19 @@ def test_a_named_pipe_is_read_once_somebody_writes(run_gomq: RunGomq, address: s
             pipe.write(b"two\n")
         assert process.wait(10) == 0
     assert run_gomq("subscribe", topic, "--replay", "--exit").out == b"one\ntwo\n"
+
+
+async def test_of_large_messages_no_more_is_read_ahead_than_fits(tmp_path: Path):
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / name).write_bytes(bytes(READ_AHEAD_BYTES // 2))
+    source = Input([tmp_path / name for name in ("a", "b", "c", "d")], None)
+    send, receive = piece_stream()
+
+    async with anyio.create_task_group() as group, receive:
+        group.start_soon(source.read_ahead, send)
+        await anyio.wait_all_tasks_blocked()
+        read_ahead = source.read
+        chunks = [chunk async for chunk in source.all_there(receive, linger=0)]
+
+    assert read_ahead == 2
+    assert sum(len(chunk.lines) for chunk in chunks) == 4

@@ -92,9 +92,10 @@ def test_its_log_is_json_lines_where_nobody_watches(data: Path):
         broker.terminate()
 
     events = [json.loads(line) for line in data.with_name("data.stderr").read_text().splitlines()]
-    assert [event["event"] for event in events] == ["broker.started", "broker.stopped"]
+    assert [event["event"] for event in events] == ["broker.started", "broker.stopping", "broker.stopped"]
+    assert events[1]["signal"] == "SIGTERM"
     assert events[0]["address"] == broker.address
-    assert events[1]["clean"] is True
+    assert events[2]["clean"] is True
 
 
 def fails_to_serve(*arguments: str, listen: str = "127.0.0.1:0") -> str:

@@ -4,11 +4,15 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
+import anyio
 import pytest
 
+from gomq.testing import BrokerThread
 from tests.cli.conftest import RunGomq
 from tests.support.brokers import GOMQ
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -121,9 +125,11 @@ def test_what_a_group_has_committed_counts_more_than_from_and_that_is_said(run_g
         (("t", "--from", "stored"), "--group GROUP says which"),
         (("t", "--from", "-5", "--group", "g"), "the last N of a partition are not for a group"),
         (("t", "--to", "earliest"), "nothing is before earliest"),
+        (("t", "--to", "2999-01-01"), "2999-01-01 is still to come"),
         (("t", "--speed", "0"), "'0' is no speed: 1x is the original timing"),
         (("t", "--speed", "1x", "--group", "g"), "leave out --group"),
         (("t", "--max-wait", "1"), "--max-wait shortens pauses of a replay with --speed"),
+        (("t", "--speed", "1x", "--max-wait", "nan"), "'nan' is no number"),
         (("t", "-f", "%q"), "there is no %q; there are %t"),
         (("t", "-f", "%s", "--headers"), "cannot go together"),
         (("t", "--format", "json", "-K", ":"), "cannot go together"),
@@ -166,3 +172,18 @@ def test_who_interrupts_it_leaves_the_group_where_the_output_is_even_if_nobody_r
     rest = run_gomq("subscribe", topic, "--group", topic, "--exit", "-q").out.splitlines()
     assert 0 < int(rest[0]) <= shown.count(b"\n")
     assert int(rest[-1]) == 2999
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # it is about another process
+async def test_who_interrupts_it_while_it_looks_where_to_begin_is_told_nothing_more(tmp_path: Path):
+    with BrokerThread(tmp_path / "data", topics={"orders": 1}) as broker:
+        broker.faults.delay("ListOffsets", 0.3)
+        command = [*GOMQ, "subscribe", "orders", "--from", "-1", "-b", broker.address]
+        async with await anyio.open_process(command) as process:
+            assert process.stderr is not None
+            await until(lambda: [asked.api for asked in broker.faults.seen].count("ListOffsets") == 2)
+            process.send_signal(signal.SIGINT)
+
+            with anyio.fail_after(10):
+                assert await process.wait() == 130
+                assert [part async for part in process.stderr] == []

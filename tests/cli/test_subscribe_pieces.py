@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from gomq.cli.pacing import Rate
+from gomq.cli.places import Kind, Place
 from gomq.cli.subscribe_filter import Filter
 from gomq.cli.subscribe_merging import Merging
 from gomq.cli.subscribe_output import as_format, as_text
 from gomq.cli.subscribe_pacing import Pacing
-from gomq.client import Batch
+from gomq.cli.subscribe_run import Wanted, check_there_is_some
+from gomq.cli.subscribe_span import Span
+from gomq.client import Batch, Consumer
 from gomq_dump.format_string import FormatString
 from gomq_storage.record_fields import Columns
 
@@ -133,3 +136,17 @@ def test_messages_that_wait_for_the_rate_get_all_of_it():
         now += rate.wait()
 
     assert now == pytest.approx(101 / 50)
+
+
+@pytest.mark.parametrize(
+    ("exits", "end", "told"), [(True, None, "others"), (False, Place(Kind.LATEST), "others"), (False, None, "waiting")]
+)
+def test_a_member_that_is_given_nothing_waits_only_where_there_is_no_end(
+    capsys: pytest.CaptureFixture[str], exits: bool, end: Place | None, told: str
+):
+    span = Span(begin=Place(Kind.STORED), end=end, exits=exits)
+    wanted = Wanted(span=span, kept=Filter(), count=None, pacing=None, is_in_group=True, is_quiet=False)
+
+    check_there_is_some(Consumer("localhost:1", "orders", group="g"), wanted)
+
+    assert capsys.readouterr().err.startswith(f"% the group has no partition for this member now: {told}")

@@ -120,6 +120,15 @@ def test_a_pattern_lists_describes_and_with_yes_deletes_what_it_matches_whole(ru
     assert run_gomq("topic", "list", "-r", f"{topic}-.*").out.decode().split() == [f"{topic}-x1"]
 
 
+def test_a_pattern_that_matches_nothing_is_told_unless_that_is_right(run_gomq: RunGomq):
+    for arguments in (["describe"], ["alter", "-c", "retention.ms=1"], ["delete", "--yes"]):
+        ran = run_gomq("topic", *arguments, "-r", "none-such-.*")
+        assert ran.code == 1
+        assert ran.err.startswith("gomq: no topic matches the pattern")
+    assert run_gomq("topic", "delete", "--yes", "--if-exists", "-r", "none-such-.*").code == 0
+    assert run_gomq("topic", "list", "-r", "none-such-.*").code == 0
+
+
 def test_names_and_a_pattern_or_neither_are_wrong_usage(run_gomq: RunGomq):
     for arguments in (["delete", "a", "-r", "b"], ["describe", "a", "-r", "b"], ["alter", "-c", "a=1"], ["delete"]):
         assert run_gomq("topic", *arguments).code == 2

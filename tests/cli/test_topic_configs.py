@@ -116,6 +116,7 @@ def test_all_messages_of_all_partitions_are_deleted(run_gomq: RunGomq, topic: st
         {"topic": topic, "partition": 1, "begin_offset": 3},
     ]
     assert run_gomq("subscribe", topic, "--replay", "--exit").out == b""
+    assert run_gomq("topic", "delete-records", topic, "--before", "end").code == 0, "nothing is left to ask about"
 
 
 @pytest.mark.parametrize(
