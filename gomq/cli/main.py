@@ -84,7 +84,7 @@ def command() -> click.Group:
 def _run(arguments: list[str]) -> Any:  # noqa: ANN401 - an exit code, or whatever a command returns
     """Do what click's ``main`` does, which would make 1 of every way of ending."""
     if instruction := os.environ.get(COMPLETES):
-        from gomq.cli.shells import complete  # noqa: PLC0415 - only where a shell asks
+        from gomq.cli.completion.shells import complete  # noqa: PLC0415 - only where a shell asks
 
         with suppress(LookupError, ValueError):  # it is no shell that asks so
             return complete(_gomq, PROGRAM, COMPLETES, instruction)

@@ -22,10 +22,10 @@ def print_plan(plan: "MirrorPlan", output_format: str) -> None:
             "topic": topic.name,
             "partition": partition.partition,
             "is_new": topic.is_new,
-            "source_offset": max(partition.start.source, partition.source_beginning),
+            "source_offset": partition.position,
             "source_end": partition.source_end,
             "target_offset": partition.start.target,
-            "offsets_to_copy": max(partition.source_end - max(partition.start.source, partition.source_beginning), 0),
+            "offsets_to_copy": partition.offsets_to_copy,
             "keeps_offsets": partition.keeps_offsets,
         }
         for topic, partition in plan.partitions()
@@ -115,6 +115,11 @@ def print_groups(copied: "Sequence[CopiedOffset]", output_format: str) -> None:
             ],
         )
     for each in copied:
+        if each.is_further:
+            print(
+                f"group {each.group!r} has gone on at DEST in {each.topic}-{each.partition}, and stays where it is",
+                file=sys.stderr,
+            )
         if each.is_ahead:
             print(
                 f"group {each.group!r} is ahead of what is at DEST in {each.topic}-{each.partition}: mirror again, "

@@ -9,9 +9,9 @@ import subprocess
 import pytest
 from hypothesis import given, strategies as st
 
-from gomq.cli.bench_histogram import Histogram
-from gomq.cli.bench_plan import Load, Schedule, values
-from gomq.cli.bench_report import Tally
+from gomq.cli.bench.histogram import Histogram
+from gomq.cli.bench.plan import Load, Schedule, values
+from gomq.cli.bench.report import Tally
 from tests.cli.conftest import RunGomq
 from tests.support.brokers import GOMQ
 

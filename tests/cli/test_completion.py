@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gomq.cli import completing
+from gomq.cli.completion import completing
 from gomq.cli.main import main
 from tests.cli.conftest import RunGomq
 

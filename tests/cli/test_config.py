@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from gomq.cli.config_file import read_config_file
+from gomq.cli.config.file import read_config_file
 from gomq.errors import ConfigurationError
 from gomq_storage.config import CleanupPolicy
 from tests.cli.conftest import RunGomq

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import gomq.blocking
-from gomq.cli import group_output
-from gomq.cli.group import with_offsets
-from gomq.cli.group_output import DescribedGroup
+from gomq.cli.group import output
+from gomq.cli.group.command import with_offsets
+from gomq.cli.group.output import DescribedGroup
 from gomq.client.admin import GroupListing, GroupState, GroupType
 from tests.cli.conftest import RunGomq
 
@@ -119,9 +119,9 @@ def test_a_group_whose_members_cannot_be_asked_for_is_not_said_to_have_none(caps
 
     assert (hidden.state, hidden.hides_members) == ("Stable", True)
     assert (empty.state, empty.hides_members) == ("Empty", False)
-    fields = group_output.describe_fields(hidden)
+    fields = output.describe_fields(hidden)
     assert (fields["members"], fields["coordinator"], fields["protocol_type"]) == (None, 1, "consumer")
-    group_output.print_states([hidden, empty])
+    output.print_states([hidden, empty])
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert shown[1:] == [["g", "1", "-", "Stable", "-", "-"], ["g", "-", "-", "Empty", "0", "-"]]
 

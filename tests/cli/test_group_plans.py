@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from gomq.cli.group_plans import PlannedOffset, effect_of, from_csv, parse_length, to_csv
+from gomq.cli.group.plans import PlannedOffset, effect_of, from_csv, parse_length, to_csv
 from gomq.client.admin.resets import ResetRow
 
 offsets = st.integers(0, 2**63 - 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from gomq.cli.publish_input import READ_AHEAD_BYTES, Input, piece_stream
+from gomq.cli.publish.input import READ_AHEAD_BYTES, Input, piece_stream
 from tests.cli.conftest import RunGomq
 from tests.support.brokers import GOMQ
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from gomq.cli.publish_form import Common, Lines, Objects
-from gomq.cli.subscribe_output import as_json
+from gomq.cli.publish.form import Common, Lines, Objects
+from gomq.cli.subscribe.output import as_json
 from gomq.client import Batch, NewMessage
 from gomq_storage.record_fields import Columns
 

@@ -143,7 +143,8 @@ def test_a_data_directory_that_cannot_be_written_is_one_line():
         data = folder / "data"
         data.mkdir(mode=0o555)
         script = (
-            "import os, sys, concurrent.futures.thread, anyio._backends._asyncio, gomq.cli.serve, gomq.cli.serving;"
+            "import os, sys, concurrent.futures.thread, anyio._backends._asyncio;"
+            "import gomq.cli.serve.serving;"
             "from gomq.cli.main import main;"
             "os.setuid(65534);"  # from here on it may not be able to import
             f"sys.exit(main(['serve', '--listen', '127.0.0.1:0', '--data', {str(data)!r}]))"

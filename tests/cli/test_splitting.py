@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from gomq.cli import splitting
 from gomq.cli.delimiters import parse_delimiter
-from gomq.cli.splitting import Splitter
+from gomq.cli.publish import splitting
+from gomq.cli.publish.splitting import Splitter
 from gomq.errors import GomqError
 
 

@@ -9,12 +9,12 @@ from hypothesis import given, strategies as st
 
 from gomq.cli.pacing import Rate
 from gomq.cli.places import Kind, Place
-from gomq.cli.subscribe_filter import Filter
-from gomq.cli.subscribe_merging import Merging
-from gomq.cli.subscribe_output import as_format, as_text
-from gomq.cli.subscribe_pacing import Pacing
-from gomq.cli.subscribe_run import Wanted, check_there_is_some
-from gomq.cli.subscribe_span import Span
+from gomq.cli.subscribe.filter import Filter
+from gomq.cli.subscribe.merging import Merging
+from gomq.cli.subscribe.output import as_format, as_text
+from gomq.cli.subscribe.pacing import Pacing
+from gomq.cli.subscribe.run import Wanted, check_there_is_some
+from gomq.cli.subscribe.span import Span
 from gomq.client import Batch, Consumer
 from gomq_dump.format_string import FormatString
 from gomq_storage.record_fields import Columns

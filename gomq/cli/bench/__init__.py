@@ -1,0 +1,3 @@
+"""``gomq bench``: a broker measured from the outside."""
+
+from gomq.cli.bench.command import bench as bench

@@ -1,0 +1,3 @@
+"""``gomq completion``: what makes a shell complete."""
+
+from gomq.cli.completion.command import completion as completion

@@ -1,0 +1,3 @@
+"""``gomq group``: consumer groups."""
+
+from gomq.cli.group.command import group as group

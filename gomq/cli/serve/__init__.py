@@ -1,0 +1,3 @@
+"""``gomq serve``: the broker as a process."""
+
+from gomq.cli.serve.command import serve as serve

@@ -1,0 +1,3 @@
+"""``gomq topic``: topics."""
+
+from gomq.cli.topic.command import topic as topic
