@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from gomq_dump.exporting.lines import Place, batch_lines
-from gomq_dump.importing.lines import RecordLine, read_line
+from gomq_dump.exporting.lines import Place, batch_lines, segment_line
+from gomq_dump.importing.lines import LineError, Origin, RecordLine, SegmentLine, read_line
 from gomq_dump.importing.target import Options, Target
 from gomq_dump.packing import pack_batch, pack_records
 from gomq_storage.batch import MAGIC, BatchHeader, check_batch, walk
@@ -32,7 +32,7 @@ headers = st.lists(st.tuples(st.text(max_size=4), some_bytes), max_size=3).map(t
 @st.composite
 def batches(draw: st.DrawFn) -> list[bytes]:
     """Draw batches as a log may hold them: of any codec, with gaps in and between them, and with odd bits."""
-    offset, drawn = draw(st.integers(0, 100)), []
+    offset, epoch, drawn = draw(st.integers(0, 100)), draw(st.integers(0, 3)), []
     for _ in range(draw(st.integers(1, 4))):
         deltas = draw(st.lists(st.integers(1, 200), max_size=4, unique=True).map(sorted))
         base_timestamp = draw(timestamps)
@@ -45,7 +45,7 @@ def batches(draw: st.DrawFn) -> list[bytes]:
         header = BatchHeader(
             base_offset=offset,
             length=0,
-            leader_epoch=draw(st.integers(-1, 5)),
+            leader_epoch=draw(st.sampled_from((-1, epoch))),
             magic=MAGIC,
             crc=0,
             attributes=codec | flags,
@@ -62,6 +62,7 @@ def batches(draw: st.DrawFn) -> list[bytes]:
             body = draw(st.binary(max_size=30))  # its CRC will hold, and it makes no sense
         drawn.append(pack_batch(header, body))
         offset += last_delta + 1 + draw(st.sampled_from((0, 0, 5)))
+        epoch += draw(st.integers(0, 1))
     return drawn
 
 
@@ -71,7 +72,7 @@ def exported(logs: Mapping[int, bytes]) -> list[bytes]:
         line
         for base, log in sorted(logs.items())
         for position, header in walk(log)
-        for line in batch_lines(Place(ORDERS, base), log[position : position + header.size], header)
+        for line in batch_lines(Place(ORDERS, base), log[position : position + header.size], header).splitlines(True)
     ]
 
 
@@ -161,3 +162,42 @@ def test_loose_records_get_the_offsets_that_they_name_or_the_next_ones(seed: int
     assert [header.base_offset for header in headers_found] == ends[:-1]  # a log that no broker takes for compacted
     found = [line.offset for line in map(read_line, exported({0: log})) if isinstance(line, RecordLine)]
     assert found == expected
+
+
+def test_segments_without_a_batch_come_back_and_the_log_goes_on_where_it_had_come_to() -> None:
+    files = imported([segment_line(Place(ORDERS, 500)), b'{"value": "next"}\n', segment_line(Place(ORDERS, 501))])
+    logs = logs_in(files, files.root / "orders-0")
+    assert [(base, len(log) > 0) for base, log in logs.items()] == [(500, True), (501, False)]
+    assert [header.base_offset for _, header in walk(logs[500])] == [500]
+    assert read_line(segment_line(Place(None, 7))) == SegmentLine(
+        origin=Origin(topic=None, partition=None), base_offset=7
+    )
+    with pytest.raises(LineError, match='field "segment": expected at least 501'):
+        imported([segment_line(Place(ORDERS, 500)), b'{"value": "next"}\n', segment_line(Place(ORDERS, 400))])
+
+
+@pytest.mark.parametrize("base_timestamp", [-(2**63), 2**63 - 1])
+def test_timestamps_beyond_64_bits_are_carried_as_they_lie_in_the_file(base_timestamp: int) -> None:
+    header = _header(Codec.NONE)._replace(base_timestamp=base_timestamp)
+    body = pack_records([Record(0, 7, None, b"x", ())], base_offset=0, base_timestamp=1)  # a delta of 6
+    log = pack_batch(header, body) if base_timestamp > 0 else pack_batch(header, body.replace(b"\x0c", b"\x0b", 1))
+    lines = exported({0: log})
+    assert b'"records_base64"' in lines[0]
+    files = imported(lines)
+    assert logs_in(files, files.root / "orders-0") == {0: log}
+
+
+def test_leader_epochs_do_not_fall() -> None:
+    batches = [pack_batch(_header(Codec.NONE)._replace(base_offset=n, leader_epoch=3 - n), b"x") for n in (0, 1)]
+    with pytest.raises(LineError, match='field "leader_epoch": expected at least 3'):
+        imported(exported({0: b"".join(batches)}))
+    files = imported([*exported({0: batches[0]}), b'{"value": "by hand"}\n'])
+    log = logs_in(files, files.root / "orders-0")[0]
+    assert [header.leader_epoch for _, header in walk(log)] == [3, 3]
+
+
+def test_a_log_that_begins_behind_its_first_segments_offset_is_a_compacted_one() -> None:
+    for segment, has_gaps in ((0, True), (5, False)):
+        log = pack_batch(_header(Codec.NONE)._replace(base_offset=5), b"x")
+        files = imported(exported({segment: log}), name="data")
+        assert files.exists(files.root / "data" / "cleaner-offset-checkpoint") is has_gaps

@@ -21,6 +21,7 @@ from gomq_storage.batch import (
     BatchHeader,
 )
 from gomq_storage.record import NewRecord, Record, encode_records
+from gomq_storage.record_fields import Columns
 
 MAX_EMPTY_OFFSETS: Final = 2**31 - 1
 """How many offsets one batch can stand for."""
@@ -63,16 +64,25 @@ def empty_batches(first_offset: int, next_offset: int, *, leader_epoch: int = NO
 
 def pack_records(records: Iterable[Record], *, base_offset: int, base_timestamp: int) -> bytes:
     """Encode records with the offsets and timestamps that they have."""
-    records = list(records)
-    if [record.offset for record in records] == list(range(base_offset, base_offset + len(records))):
-        in_a_row = [NewRecord(value, key, headers, timestamp) for _, timestamp, key, value, headers in records]
-        return encode_records(in_a_row, base_timestamp=base_timestamp)  # the log's own way takes half the time
+    rows = list(records)
+    if not rows:
+        return b""
+    columns = Columns(*map(list, zip(*rows, strict=True)))
+    return pack_columns(columns, base_offset=base_offset, base_timestamp=base_timestamp)
+
+
+def pack_columns(columns: Columns, *, base_offset: int, base_timestamp: int) -> bytes:
+    """Encode records whose fields are lists, with the offsets and timestamps that they have."""
+    offsets, timestamps, keys, values, headers = columns
+    if offsets == list(range(base_offset, base_offset + len(offsets))):
+        in_a_row = map(NewRecord, values, keys, headers, timestamps)
+        return encode_records(list(in_a_row), base_timestamp=base_timestamp)  # the log's own way takes half the time
     encode = varint.encode
     parts: list[bytes] = []
-    for offset, timestamp, key, value, headers in records:
+    for offset, timestamp, key, value, held in zip(*columns, strict=True):
         body = [b"\0", encode(timestamp - base_timestamp), encode(offset - base_offset), _sized(key), _sized(value)]
-        body.append(encode(len(headers)))
-        for name, header_value in headers:
+        body.append(encode(len(held)))
+        for name, header_value in held:
             body += (_sized(name.encode()), _sized(header_value))
         record = b"".join(body)
         parts += (encode(len(record)), record)

@@ -9,7 +9,7 @@ from json.encoder import encode_basestring
 from typing import Final
 
 from gomq_dump.line_template import LineTemplate
-from gomq_dump.record_lines import RecordKind, sequences
+from gomq_dump.record_lines import RecordKind, put_sequences
 from gomq_storage.record_fields import Columns, Headers
 
 _BETWEEN: Final = b"\x7f"
@@ -23,19 +23,19 @@ def record_objects(columns: Columns, kind: RecordKind) -> bytes:
         return b""
     line = LineTemplate(count)
     line.text(b'{"type":"record","offset":')
-    line.numbers(columns.offsets)
+    line.ascending(columns.offsets)
     line.text(b',"timestamp":')
     line.numbers(columns.timestamps)
     line.text(b',"timestamp_type":"%b","sequence":' % kind.time_name.encode())
-    line.numbers(sequences(columns.offsets, kind))
-    _put_bytes(line, b"key", columns.keys)
-    _put_bytes(line, b"value", columns.values)
-    _put_headers(line, columns.headers)
+    put_sequences(line, columns.offsets, kind)
+    put_bytes(line, b"key", columns.keys)
+    put_bytes(line, b"value", columns.values)
+    put_headers(line, columns.headers)
     line.text(b"}\n")
     return line.write()
 
 
-def _put_bytes(line: LineTemplate, name: bytes, parts: Sequence[bytes | None]) -> None:
+def put_bytes(line: LineTemplate, name: bytes, parts: Sequence[bytes | None]) -> None:
     """Add a field, a comma in front of it."""
     nulls = parts.count(None)
     if nulls == line.count:
@@ -44,10 +44,10 @@ def _put_bytes(line: LineTemplate, name: bytes, parts: Sequence[bytes | None]) -
     escaped = None if nulls else _escape_all(parts)
     if escaped is not None:
         line.text(b',"%b":"' % name)
-        line.large(escaped)
+        line.texts(escaped)
         line.text(b'"')
     else:
-        line.large([field_json(name, part) for part in parts])
+        line.texts([field_json(name, part) for part in parts])
 
 
 def _escape_all(parts: Sequence[bytes | None]) -> Sequence[bytes] | None:
@@ -72,18 +72,19 @@ def field_json(name: bytes, part: bytes | None) -> bytes:
         return b',"%b_base64":"%b"' % (name, b64encode(part))
 
 
-def _put_headers(line: LineTemplate, headers: Sequence[Headers]) -> None:
+def put_headers(line: LineTemplate, headers: Sequence[Headers]) -> None:
+    """Add the list of headers, a comma in front of it."""
     line.text(b',"headers":')
     if headers.count(()) == line.count:
         line.text(b"[]")
         return
     names = _names(headers)
     if names is None:
-        line.large([b"[%b]" % b",".join([_header(*each) for each in held]) for held in headers])
+        line.texts([b"[%b]" % b",".join([_header(*each) for each in held]) for held in headers])
         return
     for number, name in enumerate(names):
         line.text(b'%b{"name":%b' % (b"," if number else b"[", encode_basestring(name).encode()))
-        _put_bytes(line, b"value", [held[number][1] for held in headers])
+        put_bytes(line, b"value", [held[number][1] for held in headers])
         line.text(b"}")
     line.text(b"]")
 

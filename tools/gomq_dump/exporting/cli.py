@@ -1,22 +1,26 @@
 """The command ``gomq-dump export``: logs to JSON lines."""
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from gomq_dump.batches import Batch, LogWalk
-from gomq_dump.exporting.lines import Place, batch_lines
+from gomq_dump.exporting.lines import Place, batch_lines, segment_line
 from gomq_dump.findings import Finding, Problem
 from gomq_dump.paths import SegmentFile, UnusablePathError, collect
 from gomq_dump.progress import progress
 from gomq_dump.reader import ByteReader
 from gomq_dump.render import finding_text
+from gomq_storage.compression import Codec
 from gomq_storage.layout import LOG_SUFFIX, MAX_OFFSET
 
 SOUND: Final = 0
 DAMAGED: Final = 1
 UNUSABLE: Final = 2
+_CODEC_BITS: Final = 0b111
 
 _DESCRIPTION: Final = """\
 Write logs as JSON lines that hold all that is in them; gomq-dump import makes the same logs of them.
@@ -48,7 +52,8 @@ def main(argv: Sequence[str]) -> int:
     except UnusablePathError as error:
         print(f"gomq-dump: {error}", file=sys.stderr)
         return UNUSABLE
-    return _export(files, from_offset=arguments.from_offset, to_offset=arguments.to_offset)
+    chosen = list(_within(files, arguments.from_offset, arguments.to_offset))
+    return max((_export(file, arguments.from_offset, arguments.to_offset) for file in chosen), default=SOUND)
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -84,27 +89,57 @@ def _logs_of(path: str) -> Iterator[SegmentFile]:
     yield from logs
 
 
-def _export(files: Sequence[SegmentFile], *, from_offset: int, to_offset: int) -> int:
-    code, out = SOUND, sys.stdout.buffer
-    for file in files:
-        try:
-            with ByteReader.open(file.path) as reader, progress(file.path, reader.size) as advance:
-                for item in LogWalk(reader, file.base_offset):
-                    if isinstance(item, Finding):
-                        code = max(code, _tell(file, item))
-                        continue
-                    advance(item.header.size)
-                    header = item.header
-                    if item.is_valid and header.last_offset >= from_offset and header.base_offset < to_offset:
-                        out.write(b"".join(_lines_of(file, reader, item)))
-        except FileNotFoundError:  # retention and compaction go on while we read
+def _within(files: Sequence[SegmentFile], from_offset: int, to_offset: int) -> Iterator[SegmentFile]:
+    """Yield the files that may hold offsets of a range."""
+    for file, following in zip_longest(files, files[1:]):
+        end = MAX_OFFSET
+        if following is not None and os.path.dirname(following.path) == os.path.dirname(file.path):
+            end = max(following.base_offset, file.base_offset)
+        if file.base_offset < to_offset and from_offset < end:
+            yield file
+
+
+def _export(file: SegmentFile, from_offset: int, to_offset: int) -> int:
+    try:
+        opened = ByteReader.open(file.path)
+    except FileNotFoundError:  # retention and compaction go on while we read
+        return SOUND
+    except OSError as error:
+        print(f"gomq-dump: {file.path}: {error.strerror}", file=sys.stderr)
+        return UNUSABLE
+    with opened as reader, progress(file.path, reader.size) as advance:
+        return _export_log(file, reader, (from_offset, to_offset), advance)
+
+
+def _export_log(
+    file: SegmentFile, reader: ByteReader, wanted: tuple[int, int], advance: Callable[[int], object]
+) -> int:
+    code, out, is_empty = SOUND, sys.stdout.buffer, True
+    place = Place(file.partition, file.base_offset)
+    from_offset, to_offset = wanted
+    for item in LogWalk(reader, file.base_offset):
+        if isinstance(item, Finding):
+            code = max(code, _tell(file, item))
             continue
+        header = item.header
+        if item.is_valid and header.base_offset >= to_offset:
+            return code
+        advance(header.size)
+        if _can_be(item):
+            is_empty = False
+            if header.last_offset >= from_offset:
+                raw = bytes(reader.view(item.position, header.size))
+                out.write(batch_lines(place, raw, header))
+    if is_empty and file.base_offset >= from_offset:
+        out.write(segment_line(place))
     return code
 
 
-def _lines_of(file: SegmentFile, reader: ByteReader, batch: Batch) -> Iterator[bytes]:
-    raw = bytes(reader.view(batch.position, batch.header.size))
-    return batch_lines(Place(file.partition, file.base_offset), raw, batch.header)
+def _can_be(batch: Batch) -> bool:
+    """Whether a batch is whole, and what its header says can be; what is wrong with it is told besides."""
+    header = batch.header
+    is_codec = header.attributes & _CODEC_BITS <= Codec.ZSTD
+    return batch.is_valid and is_codec and 0 <= header.record_count <= header.last_offset_delta + 1
 
 
 def _tell(file: SegmentFile, finding: Finding) -> int:

@@ -4,26 +4,27 @@
     {"type":"record","offset":0,"timestamp":1767225600000,"key":"42","value":"first order","headers":[...]}
 
 A batch line has what the header has, but for length and CRC, which follow from the rest. ``segment`` is the offset in
-the name of the file that the batch is in. ``attributes`` is there only where it says more than codec, timestamp type
-and flags do; ``producer_timestamp`` only where the broker's clock set the timestamp that a consumer sees. Records that
-lines cannot hold are in the batch's own line as ``records_base64``, as they lie in the file: those that cannot be
-decoded, and those of an uncompressed batch that would not come back byte for byte.
+the name of the file that the batch is in; a file without a batch has a line of its own, of type ``segment``.
+``attributes`` is there only where it says more than codec, timestamp type and flags do; ``producer_timestamp`` only
+where the broker's clock set the timestamp that a consumer sees. Records that lines cannot hold are in the batch's own
+line as ``records_base64``, as they lie in the file: those that cannot be decoded, and those of an uncompressed batch
+that would not come back byte for byte.
 """
 
 import base64
 import json
-from collections.abc import Iterator
 from itertools import pairwise
-from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple
 
-from gomq_dump.packing import pack_records
-from gomq_dump.record_json import field_json
+from gomq_dump.line_template import LineTemplate
+from gomq_dump.packing import pack_columns
+from gomq_dump.record_json import put_bytes, put_headers
 from gomq_storage.batch import HEADER_SIZE, BatchHeader
 from gomq_storage.compression import Codec
 from gomq_storage.errors import CorruptBatchError
 from gomq_storage.layout import TopicPartition
-from gomq_storage.record import Record, decode_batch
+from gomq_storage.record import BatchRecords
+from gomq_storage.record_fields import Columns
 
 Fields = dict[str, Any]
 LOG_APPEND_TIME: Final = 0b1000
@@ -31,7 +32,8 @@ TRANSACTIONAL: Final = 0b1_0000
 CONTROL: Final = 0b10_0000
 DELETE_HORIZON: Final = 0b100_0000
 MAX_DECOMPRESSED_BYTES: Final = 256 << 20
-"""The most that the records of one batch may take in memory; a bomb is carried as it is."""
+MAX_RECORDS: Final = 1 << 20
+"""The most that the records of one batch may take in memory, and how many may be; a bomb is carried as it is."""
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -45,7 +47,12 @@ class Place(NamedTuple):
     """The offset in the file's name."""
 
 
-def batch_lines(place: Place, batch: bytes, header: BatchHeader) -> Iterator[bytes]:
+def segment_line(place: Place) -> bytes:
+    """Make the line of a segment without a batch, which tells where the log goes on."""
+    return _line({"type": "segment", **_partition_fields(place), "segment": place.segment})
+
+
+def batch_lines(place: Place, batch: bytes, header: BatchHeader) -> bytes:
     """Make the lines of one batch and its records.
 
     Args:
@@ -53,45 +60,51 @@ def batch_lines(place: Place, batch: bytes, header: BatchHeader) -> Iterator[byt
         batch: the whole batch; its CRC holds.
         header: its header.
     """
-    records = _records_of(batch, header)
+    columns = _columns_of(batch, header)
     fields = _batch_fields(place, header)
-    if records is None:
+    if columns is None:
         fields["records_base64"] = base64.b64encode(batch[HEADER_SIZE:]).decode()
-    yield _line(fields)
-    for record in records or ():
-        yield _record_line(header, record)
+    if columns is None or not columns.offsets:
+        return _line(fields)
+    return _line(fields) + _record_lines(header, columns)
 
 
 def _line(fields: Fields) -> bytes:
     return _encode(fields).encode() + b"\n"
 
 
-def _records_of(batch: bytes, header: BatchHeader) -> list[Record] | None:
+def _columns_of(batch: bytes, header: BatchHeader) -> Columns | None:
     """Decode a batch's records with the timestamps of their producer; None where lines cannot hold them."""
     if header.record_count == 0 and header.codec is not Codec.NONE:
         return None  # compaction leaves nothing where a codec would write at least a frame
+    if header.record_count > MAX_RECORDS:
+        return None
     as_created = header._replace(attributes=header.attributes & ~LOG_APPEND_TIME)
     try:
-        records = decode_batch(batch, as_created, max_bytes=MAX_DECOMPRESSED_BYTES)
+        columns = BatchRecords(batch, as_created, max_bytes=MAX_DECOMPRESSED_BYTES).take(header.record_count)
     except CorruptBatchError:
         return None
     if header.codec is Codec.NONE:
-        packed = pack_records(records, base_offset=header.base_offset, base_timestamp=header.base_timestamp)
+        packed = pack_columns(columns, base_offset=header.base_offset, base_timestamp=header.base_timestamp)
         if packed != batch[HEADER_SIZE:]:
             return None
-    return records if _offsets_fit(header, records) else None
+    return columns if _offsets_fit(header, columns.offsets) and _times_fit(columns.timestamps) else None
 
 
-def _offsets_fit(header: BatchHeader, records: list[Record]) -> bool:
-    offsets = [header.base_offset - 1, *(record.offset for record in records), header.last_offset + 1]
-    return all(first < second for first, second in pairwise(offsets))
+def _times_fit(times: list[int]) -> bool:
+    """Whether no timestamp is beyond 64 bits; base and delta may add up to more."""
+    return not times or (min(times) >= -(2**63) and max(times) < 2**63)
+
+
+def _offsets_fit(header: BatchHeader, offsets: list[int]) -> bool:
+    bounded = [header.base_offset - 1, *offsets, header.last_offset + 1]
+    return all(first < second for first, second in pairwise(bounded))
 
 
 def _batch_fields(place: Place, header: BatchHeader) -> Fields:
-    fields: Fields = {"type": "batch"}
-    if place.partition is not None:
-        fields["topic"], fields["partition"] = place.partition
-    fields |= {
+    fields: Fields = {
+        "type": "batch",
+        **_partition_fields(place),
         "segment": place.segment,
         "base_offset": header.base_offset,
         "last_offset": header.last_offset,
@@ -113,6 +126,10 @@ def _batch_fields(place: Place, header: BatchHeader) -> Fields:
     return fields
 
 
+def _partition_fields(place: Place) -> Fields:
+    return place.partition._asdict() if place.partition is not None else {}
+
+
 def attributes_of(fields: Fields) -> int:
     """Work out a batch's attributes from the fields that spell them out."""
     return int(
@@ -124,14 +141,18 @@ def attributes_of(fields: Fields) -> int:
     )
 
 
-def _record_line(header: BatchHeader, record: Record) -> bytes:
-    """Make the line of a record, its bytes put together by hand: a log has millions of them."""
-    offset, timestamp, key, value, headers = record
-    times = b"%d" % timestamp
+def _record_lines(header: BatchHeader, columns: Columns) -> bytes:
+    """Make the lines of a batch's records, all at once: a log has millions of them."""
+    line = LineTemplate(len(columns.offsets))
+    line.text(b'{"type":"record","offset":')
+    line.numbers(columns.offsets)
     if header.is_log_append_time:
-        times = b'%d,"producer_timestamp":%d' % (header.max_timestamp, timestamp)
-    listed = b",".join(
-        b'{"name":%b%b}' % (encode_basestring(name).encode(), field_json(b"value", held)) for name, held in headers
-    )
-    fields = (offset, times, field_json(b"key", key), field_json(b"value", value), listed)
-    return b'{"type":"record","offset":%d,"timestamp":%b%b%b,"headers":[%b]}\n' % fields
+        line.text(b',"timestamp":%d,"producer_timestamp":' % header.max_timestamp)
+    else:
+        line.text(b',"timestamp":')
+    line.numbers(columns.timestamps)
+    put_bytes(line, b"key", columns.keys)
+    put_bytes(line, b"value", columns.values)
+    put_headers(line, columns.headers)
+    line.text(b"}\n")
+    return line.write()

@@ -67,7 +67,7 @@ class ExportedBatch:
         _check_delta(timestamp, header.base_timestamp)
         self._records.append(Record(record.offset, timestamp, record.key, record.value, record.headers))
         self._left -= 1
-        self._size += len(record.key or b"") + len(record.value or b"")
+        self._size += _size_of(record)
         if self._size > MAX_DECOMPRESSED_BYTES:
             raise LineError("value", f"at most {MAX_DECOMPRESSED_BYTES} bytes of records in one batch", self._size)
 
@@ -93,6 +93,11 @@ class ExportedBatch:
             packed = pack_records(self._records, base_offset=header.base_offset, base_timestamp=header.base_timestamp)
             body = compress(codec, packed)
         return MadeBatch(pack_batch(header, body), line.segment, is_exact=True)
+
+
+def _size_of(record: RecordLine) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 def _check_delta(timestamp: int, base_timestamp: int) -> None:
@@ -121,19 +126,21 @@ class LooseRecords:
         """Take a record; yield what has become full with it.
 
         Raises:
-            LineError: its offset is that of one before it, or in front of it.
+            LineError: its offset is not behind that of the one before it, or too far behind.
         """
         expected = self.next_offset or 0
         offset = expected if line.offset is None else line.offset
         if offset < expected:
             raise LineError("offset", f"at least {expected}, behind the record before it", offset)
+        if self.next_offset is not None and offset - expected > _MAX_DELTA:
+            raise LineError("offset", f"at most {expected + _MAX_DELTA}, as no more may be left out", offset)
         if self._records and offset - self._records[0].offset > _MAX_DELTA:
             yield from self.flush()
         timestamp = self.now_ms if line.timestamp is None else line.timestamp
         if self._records:
             _check_delta(timestamp, self._records[0].timestamp)
         self._records.append(Record(offset, timestamp, line.key, line.value, line.headers))
-        self._size += len(line.key or b"") + len(line.value or b"") + 16
+        self._size += _size_of(line) + 16
         self.next_offset = offset + 1
         if self._size >= MAX_LOOSE_BYTES or len(self._records) >= MAX_LOOSE_RECORDS:
             yield from self.flush()

@@ -70,13 +70,15 @@ def main(argv: Sequence[str]) -> int:
 
 def _check_and_import(arguments: argparse.Namespace) -> int:
     target = Path(os.path.abspath(arguments.to))
+    if target.is_symlink() or target.is_mount():
+        raise _UnusableError(f"{arguments.to} is a link or a mount point, which no directory can take the place of")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise _UnusableError(f"{arguments.to} is there already and not empty; name a directory that is not there yet")
     if not target.parent.is_dir():
         raise _UnusableError(f"{target.parent} is no directory; make it first")
     try:
         with _opened(arguments.file) as (file, size):
-            return _import(file, size, target, arguments)
+            made = _import(file, size, target, arguments)
     except _BadLineError as error:
         name = "standard input" if arguments.file == "-" else arguments.file
         raise _UnusableError(f"{name}:{error}") from error
@@ -84,6 +86,8 @@ def _check_and_import(arguments: argparse.Namespace) -> int:
         raise
     except OSError as error:
         raise _UnusableError(f"{error.filename or arguments.file}: {error.strerror}") from error
+    _say(made, is_json=arguments.format == "json")
+    return SOUND
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -136,7 +140,7 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
-def _import(file: BinaryIO, size: int | None, path: Path, arguments: argparse.Namespace) -> int:
+def _import(file: BinaryIO, size: int | None, path: Path, arguments: argparse.Namespace) -> Target:
     options = Options(
         topic=arguments.topic,
         partition=arguments.partition,
@@ -155,8 +159,7 @@ def _import(file: BinaryIO, size: int | None, path: Path, arguments: argparse.Na
     except BaseException:
         target.abandon()
         raise
-    _say(target, is_json=arguments.format == "json")
-    return SOUND
+    return target
 
 
 def _take(target: Target, raw: bytes) -> None:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -80,13 +81,21 @@ class RecordLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentLine:
+    """A segment that has no batch, or none that was exported."""
+
+    origin: Origin
+    base_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OriginLine:
     """What comes next is from this partition."""
 
     origin: Origin
 
 
-Line: TypeAlias = BatchLine | RecordLine | OriginLine | None
+Line: TypeAlias = BatchLine | RecordLine | SegmentLine | OriginLine | None
 
 
 def read_line(raw: bytes) -> Line:
@@ -98,21 +107,30 @@ def read_line(raw: bytes) -> Line:
     if not raw.strip():
         return None
     try:
-        fields = json.loads(raw.decode())
+        fields = json.loads(raw.decode(), object_pairs_hook=_each_once)
+    except LineError:
+        raise
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise LineError("", f"not a line of JSON ({error})", raw[:40].decode(errors="replace")) from error
     if not isinstance(fields, dict):
         raise LineError("", 'expected a JSON object such as {"value": "text"}', fields)
     kind = fields.get("type", "record")
-    if kind == "batch":
-        return _read_batch(fields)
-    if kind == "record":
-        return _read_record(fields)
-    if kind == "file":
-        return OriginLine(origin=_read_origin(fields))
     if isinstance(kind, str) and kind in _PASSED_OVER:
         return None
-    raise LineError("type", '"record" or "batch"', kind)
+    read = _READERS.get(kind) if isinstance(kind, str) else None
+    if read is None:
+        raise LineError("type", '"record" or "batch"', kind)
+    return read(fields)
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> Fields:
+    """Make an object of JSON; what is there twice would be lost without a word."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        name = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
+        expected = 'to be there once (headers of one name go into a list of {"name": ..., "value": ...})'
+        raise LineError(name, expected, [value for each, value in pairs if each == name])
+    return fields
 
 
 def _read_batch(fields: Fields) -> BatchLine:
@@ -125,7 +143,7 @@ def _read_batch(fields: Fields) -> BatchLine:
     header = BatchHeader(
         base_offset=base_offset,
         length=0,
-        leader_epoch=_number(fields, "leader_epoch", _INT32, default=-1),
+        leader_epoch=_number(fields, "leader_epoch", (-1, _INT32[1]), default=-1),
         magic=MAGIC,
         crc=0,
         attributes=attributes,
@@ -176,6 +194,22 @@ def _read_record(fields: Fields) -> RecordLine:
         value=_bytes(fields, "value"),
         headers=_read_headers(fields.get("headers")),
     )
+
+
+def _read_segment(fields: Fields) -> SegmentLine:
+    return SegmentLine(origin=_read_origin(fields), base_offset=_number(fields, "segment", _OFFSET))
+
+
+def _read_file(fields: Fields) -> OriginLine:
+    return OriginLine(origin=_read_origin(fields))
+
+
+_READERS: Final[dict[str, Callable[[Fields], Line]]] = {
+    "batch": _read_batch,
+    "record": _read_record,
+    "segment": _read_segment,
+    "file": _read_file,
+}
 
 
 def _read_headers(found: object) -> tuple[tuple[str, bytes | None], ...]:

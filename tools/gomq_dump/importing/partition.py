@@ -8,7 +8,7 @@ from gomq_dump.packing import empty_batches
 from gomq_dump.repairing.edits import Deeds
 from gomq_dump.repairing.notes import MendedLog, make_snapshots, mend_transactions, observe_epochs
 from gomq_dump.repairing.staging import write_synced
-from gomq_storage.batch import check_batch
+from gomq_storage.batch import NO_LEADER_EPOCH, check_batch
 from gomq_storage.config import LogConfig
 from gomq_storage.epochs import LeaderEpochs
 from gomq_storage.files import Files
@@ -29,7 +29,7 @@ class PartitionWriter:
 
     def __init__(self, files: Files, directory: Path, config: LogConfig, *, keeps_segments: bool) -> None:
         self.next_offset: int | None = None
-        """Behind the last batch; None before the first."""
+        """Behind the last batch; None before the first segment."""
         self.has_gaps = False
         """Whether offsets are missing between batches."""
         self.directory = directory
@@ -45,22 +45,42 @@ class PartitionWriter:
         """Write a batch.
 
         Raises:
-            LineError: its offsets, or its segment's, are in front of the end of what is there.
+            LineError: its offsets, or its segment's, are in front of the end of what is there, or its leader epoch
+                is older.
             OSError: it could not be written.
         """
         header = check_batch(batch.raw)
-        base, end = header.base_offset, self.next_offset
+        base, end, epoch = header.base_offset, self.next_offset, header.leader_epoch
         if end is not None and base < end:
             raise LineError("base_offset", f"at least {end}, behind the batch before it", base)
+        if not batch.is_exact:
+            epoch = max(self._leader_epoch, epoch)
+        elif NO_LEADER_EPOCH < epoch < self._leader_epoch:
+            raise LineError("leader_epoch", f"at least {self._leader_epoch}, as the batches before it have", epoch)
         if end is not None and base > end and not batch.is_exact:
-            fill = empty_batches(end, base, leader_epoch=max(self._leader_epoch, 0))
-            self.append(MadeBatch(fill, None, is_exact=True))
-        self.has_gaps |= end is not None and base > end and batch.is_exact
+            self.append(MadeBatch(empty_batches(end, base, leader_epoch=epoch), None, is_exact=True))
         segment = self._segment_for(batch, base, header.last_offset, size=len(batch.raw))
-        segment.append(batch.raw, header, base_offset=base, leader_epoch=header.leader_epoch, config=self._config)
+        self.has_gaps |= base > (self.next_offset or 0)
+        segment.append(batch.raw, header, base_offset=base, leader_epoch=epoch, config=self._config)
         self.next_offset = header.next_offset
-        self._leader_epoch = max(self._leader_epoch, header.leader_epoch)
+        self._leader_epoch = max(self._leader_epoch, epoch)
         self._is_transactional |= header.is_transactional
+
+    def begin(self, base_offset: int) -> None:
+        """Begin a segment which may stay without a batch: the log goes on at its offset.
+
+        Raises:
+            LineError: it is in front of the end of what is there.
+            OSError: it could not be written.
+        """
+        if self.next_offset is None:
+            self._asked_for = base_offset
+            self._begin(base_offset)
+        elif base_offset < self.next_offset:
+            raise LineError("segment", f"at least {self.next_offset}, behind the batch before it", base_offset)
+        elif base_offset > self.next_offset or (self._keeps_segments and base_offset != self._asked_for):
+            self._asked_for = base_offset
+            self._roll(base_offset)
 
     def _segment_for(self, batch: MadeBatch, base: int, last: int, *, size: int) -> Segment:
         """Choose the segment that a batch goes to; begin a new one where it must."""
@@ -86,6 +106,8 @@ class PartitionWriter:
     def _begin(self, base_offset: int) -> Segment:
         segment = Segment.open(self._files, self.directory, base_offset, create=True)
         self._segments.append(segment)
+        self.has_gaps |= self.next_offset is not None and base_offset > self.next_offset
+        self.next_offset = base_offset
         return segment
 
     def _seal(self) -> None:
@@ -99,7 +121,6 @@ class PartitionWriter:
         """Write what a broker keeps beside the segments, sync all of it, and return the log's end."""
         if not self._segments:
             self._begin(0)
-            self.next_offset = 0
         self._seal()
         end = self.next_offset or 0
         log = MendedLog(self._segments, end, None, None, self._is_transactional)

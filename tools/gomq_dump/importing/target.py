@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gomq_dump.importing.batches import ExportedBatch, LooseRecords, MadeBatch
-from gomq_dump.importing.lines import BatchLine, Line, LineError, MissingFieldError, Origin, OriginLine, RecordLine
+from gomq_dump.importing.lines import (
+    BatchLine,
+    Line,
+    LineError,
+    MissingFieldError,
+    Origin,
+    OriginLine,
+    RecordLine,
+    SegmentLine,
+)
 from gomq_dump.importing.partition import PartitionWriter
 from gomq_dump.repairing.copying import PARTIAL_SUFFIX
 from gomq_dump.repairing.staging import remove_tree, write_synced
@@ -54,6 +63,11 @@ class _Part:
     def __init__(self, writer: PartitionWriter, options: Options) -> None:
         self.writer = writer
         self.loose = LooseRecords(options.codec, options.now_ms)
+
+    def begin_segment(self, base_offset: int) -> None:
+        """Begin a segment; nothing may be waiting."""
+        self.writer.begin(base_offset)
+        self.loose.next_offset = self.writer.next_offset
 
     def write(self, batches: Iterable[MadeBatch]) -> int:
         """Write batches; say how many."""
@@ -113,6 +127,10 @@ class Target:
             self.batches += part.write(part.loose.flush())
             self._exported = part, ExportedBatch(line)
             self._close_batch_if_complete()
+        elif isinstance(line, SegmentLine):
+            part = self._part_of(line.origin)
+            self.batches += part.write(part.loose.flush())
+            part.begin_segment(line.base_offset)
         elif isinstance(line, OriginLine):
             self._current = line.origin
 

@@ -11,11 +11,18 @@ from typing import Final
 
 from gomq_dump.progress import progress
 from gomq_dump.repairing.copying import write_copy
-from gomq_dump.repairing.directory import DirectoryPlan, NothingToRepairError, partitions_in, plan_directory
+from gomq_dump.repairing.directory import (
+    DirectoryPlan,
+    NothingToRepairError,
+    is_data_directory,
+    partitions_in,
+    plan_directory,
+)
 from gomq_dump.repairing.edits import Action, Deed
 from gomq_dump.repairing.in_place import repair_in_place
 from gomq_dump.repairing.report import Report
 from gomq_dump.repairing.source_files import SourceFiles
+from gomq_storage.checkpoint import LogCheckpoint
 from gomq_storage.directory import lock_directory
 from gomq_storage.errors import DirectoryInUseError, StorageError
 from gomq_storage.files import Files
@@ -61,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else UNUSABLE
     try:
-        return _repair(SourceFiles(), arguments)
+        return _repair(SourceFiles(arguments.directory), arguments)
     except BrokenPipeError:
         raise
     except (NothingToRepairError, RepairError, StorageError) as error:
@@ -112,14 +119,14 @@ def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> No
 
 
 def _repair(files: Files, arguments: argparse.Namespace) -> int:
-    directory = Path(os.path.abspath(arguments.directory))
+    directory = _place_of(files, arguments.directory)
     report = Report(sys.stdout.buffer, is_json=arguments.format == "json")
     if arguments.to is not None:
         _check_target(directory, arguments.to)
     if arguments.in_place and arguments.execute:
-        with _locked(directory):
+        with _locked(_data_directory_of(files, directory)):
             return _plan_and_do(files, directory, arguments, report)
-    _warn_of_broker(directory)
+    _warn_of_broker(_data_directory_of(files, directory))
     return _plan_and_do(files, directory, arguments, report)
 
 
@@ -136,11 +143,13 @@ def _plan_and_do(files: Files, directory: Path, arguments: argparse.Namespace, r
         where, kept = _do_in_place(files, plan)
     else:
         where, kept = _do_copy(files, plan, arguments.to)
-    left = [action for action in actions_of(_plan(files, where, keeps_damaged=False)) if action.deed is not Deed.NOTE]
+    after = _plan(files, where, keeps_damaged=False, alone=plan.partitions[0].checkpoint if plan.partitions else None)
+    left = [action for action in actions_of(after) if action.deed is not Deed.NOTE]
     if left:
         raise RepairError(f"{where} is not sound even now: {left[0].path}: {left[0].reason}; please report this")
     done = f"{_things(deeds)} done" if deeds else "nothing was to be done"
-    text = f"{done}; {where} is sound" + (f"; see {kept} for what was left out" if kept is not None else "")
+    but = "" if deeds == len(actions) else ", but for what is noted"
+    text = f"{done}; {where} is sound{but}" + (f"; see {kept} for what was left out" if kept is not None else "")
     report.close(text, executed=True, actions=deeds, directory=str(where), kept_in=str(kept) if kept else None)
     return SOUND
 
@@ -151,7 +160,7 @@ def actions_of(plan: DirectoryPlan) -> list[Action]:
     return [action for each in deeds for action in each.actions]
 
 
-def _plan(files: Files, directory: Path, *, keeps_damaged: bool) -> DirectoryPlan:
+def _plan(files: Files, directory: Path, *, keeps_damaged: bool, alone: LogCheckpoint | None = None) -> DirectoryPlan:
     total = sum(
         size
         for partition in partitions_in(files, directory)
@@ -159,7 +168,7 @@ def _plan(files: Files, directory: Path, *, keeps_damaged: bool) -> DirectoryPla
         if name.endswith(LOG_SUFFIX)
     )
     with progress("reading", total) as advance:
-        return plan_directory(files, directory, keeps_damaged=keeps_damaged, progress=advance)
+        return plan_directory(files, directory, keeps_damaged=keeps_damaged, alone=alone, progress=advance)
 
 
 def _say_what_would_be(report: Report, plan: DirectoryPlan, deeds: int) -> None:
@@ -196,6 +205,8 @@ def _do_in_place(files: Files, plan: DirectoryPlan) -> tuple[Path, Path | None]:
             repair_in_place(files, plan, backup, advance)
     except OSError as error:
         reason = f"{error.filename or plan.directory}: {error.strerror}"
+        if not files.exists(backup):
+            raise RepairError(f"{reason}; nothing was changed, there is no place for a copy of what changes") from error
         raise RepairError(f"{reason}; files that were changed are as they were in {backup}; run it again") from error
     return where, backup
 
@@ -210,7 +221,9 @@ def _bytes_to_write(files: Files, plan: DirectoryPlan, *, with_kept: bool) -> in
 
 
 def _check_target(directory: Path, target: Path) -> None:
-    if Path(os.path.abspath(target)).is_relative_to(directory):
+    if target.is_symlink() or target.is_mount():
+        raise RepairError(f"{target} is a link or a mount point, which no directory can take the place of")
+    if Path(os.path.realpath(target)).is_relative_to(os.path.realpath(directory)):
         raise RepairError(f"{target} is in what is to be repaired, which stays as it is; name another directory")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise RepairError(f"{target} is there already and not empty; name a directory that is not there yet")
@@ -218,15 +231,22 @@ def _check_target(directory: Path, target: Path) -> None:
         raise RepairError(f"{target.absolute().parent} is no directory; make it first")
 
 
-def _data_directory_of(directory: Path) -> Path | None:
-    """Find the data directory that a broker would lock."""
-    return next((each for each in (directory, directory.parent) if (each / LOCK_FILE_NAME).exists()), None)
+def _place_of(files: Files, path: Path) -> Path:
+    """Find out where a directory is: in the data directory that it is named in, or where a link to it leads."""
+    named = Path(os.path.abspath(path))
+    return named if _data_directory_of(files, named) is not None else Path(os.path.realpath(path))
+
+
+def _data_directory_of(files: Files, directory: Path) -> Path | None:
+    """Find the data directory that a broker would lock; None for a partition's folder that is in none."""
+    if partitions_in(files, directory) != [directory]:
+        return directory
+    return directory.parent if is_data_directory(files, directory.parent) else None
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def _locked(data: Path | None) -> Iterator[None]:
     """Keep brokers out while the body runs."""
-    data = _data_directory_of(directory)
     try:
         lock = lock_directory(data) if data is not None else -1
     except DirectoryInUseError as error:
@@ -238,18 +258,18 @@ def _locked(directory: Path) -> Iterator[None]:
             os.close(lock)
 
 
-def _warn_of_broker(directory: Path) -> None:
-    """Say that a broker is at work: what it writes meanwhile may look torn."""
-    data = _data_directory_of(directory)
+def _warn_of_broker(data: Path | None) -> None:
+    """Say that a broker is at work: what it writes meanwhile may look torn. It is asked for both kinds of lock."""
     if data is None:
         return
     try:
         lock = os.open(data / LOCK_FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return  # it is somebody else's: then this can only read, too
+        return  # there is none, or it is somebody else's: then this can only read, too
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        fcntl.lockf(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
         print(
             f"gomq-dump: a broker is using {data}; what it writes meanwhile may look damaged. Stop it for a repair.",
             file=sys.stderr,

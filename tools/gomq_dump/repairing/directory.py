@@ -73,6 +73,7 @@ def plan_directory(
     path: Path,
     *,
     keeps_damaged: bool = True,
+    alone: LogCheckpoint | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> DirectoryPlan:
     """Work out what must change in a partition's folder, or in a data directory.
@@ -81,6 +82,7 @@ def plan_directory(
         files: the file system.
         path: the directory.
         keeps_damaged: whether bytes that are left out are to be kept aside.
+        alone: what is known of a partition's folder that is no part of a data directory, and has no checkpoints.
         progress: told how many bytes of logs are done.
 
     Raises:
@@ -90,7 +92,7 @@ def plan_directory(
     """
     chosen = partitions_in(files, path)
     is_one = chosen == [path]
-    root = path.parent if is_one and _is_data_directory(files, path.parent) else path
+    root = path.parent if is_one and is_data_directory(files, path.parent) else path
     plan = DirectoryPlan(root, [], is_one, Deeds(path.name if root == path and is_one else ""))
     sizes = files.sizes(root)
     tables = _read_tables(files, plan, sizes)
@@ -99,11 +101,14 @@ def plan_directory(
         partition = parse_partition_directory_name(directory.name) or ALONE
         if root == directory:
             partition = ALONE
+        checkpoint = _checkpoint_of(partition, tables)
+        if partition == ALONE and alone is not None:
+            checkpoint = alone
         planned = plan_partition(
             files,
             directory,
             name=directory.name,
-            checkpoint=_checkpoint_of(partition, tables),
+            checkpoint=checkpoint,
             keeps_damaged=keeps_damaged,
             progress=progress,
         )
@@ -127,14 +132,15 @@ def partitions_in(files: Files, path: Path) -> list[Path]:
         (partition, name) for name in names if (partition := parse_partition_directory_name(name)) is not None
     )
     folders = [path / name for _, name in found if name not in sizes]
-    if not folders and not _is_data_directory(files, path):
+    if not folders and not is_data_directory(files, path):
         raise NothingToRepairError(
             f"{path} has neither segment files (00000000000000000000.log) nor partitions (orders-0)"
         )
     return folders
 
 
-def _is_data_directory(files: Files, path: Path) -> bool:
+def is_data_directory(files: Files, path: Path) -> bool:
+    """Whether a directory has what brokers keep beside their partitions."""
     return any(files.exists(path / name) for name in _SIGNS)
 
 

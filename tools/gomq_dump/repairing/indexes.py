@@ -67,11 +67,14 @@ def are_true(segment: Segment, following: int | None, *, offsets: bytes, times: 
     if following is None:
         _drop_zeros(entries, (base, 0))
         _drop_zeros(stamps, (0, base))
-    if not _ascend(entries) or not _ascend(stamps) or not _agree(segment, entries, stamps):
+    if not _ascend(entries) or not _ascend(stamps):
+        return False
+    last = _agree(segment, entries, stamps)
+    if last is None:
         return False
     if following is not None:
         return is_sound(segment, following, _SPARSE, may_have_gaps=may_have_gaps)
-    return segment.size - (entries[-1][1] if entries else 0) <= 2 * _SPARSE.index_interval_bytes
+    return last - (entries[-1][1] if entries else 0) <= 2 * _SPARSE.index_interval_bytes
 
 
 def _drop_zeros(entries: list[tuple[int, int]], zero: tuple[int, int]) -> None:
@@ -84,19 +87,20 @@ def _ascend(entries: list[tuple[int, int]]) -> bool:
     return all(first < second and third < fourth for (first, third), (second, fourth) in pairwise(entries))
 
 
-def _agree(segment: Segment, entries: list[tuple[int, int]], stamps: list[tuple[int, int]]) -> bool:
-    """Compare all entries with the batches, in one walk through the headers."""
+def _agree(segment: Segment, entries: list[tuple[int, int]], stamps: list[tuple[int, int]]) -> int | None:
+    """Compare all entries with the batches, in one walk; return where the last batch is, None where they disagree."""
     left, stamps_left = _Queue(entries), _Queue(stamps)
+    position = 0
     for position, header in segment.headers():
         if left.first is not None and left.first[1] <= position:
             if left.first[1] < position or left.first[0] != header.last_offset:
-                return False
+                return None
             left.drop()
         if stamps_left.first is not None and stamps_left.first[1] <= header.last_offset:
             if stamps_left.first[1] < header.base_offset or stamps_left.first[0] != header.max_timestamp:
-                return False
+                return None
             stamps_left.drop()
-    return left.first is None and stamps_left.first is None
+    return position if left.first is None and stamps_left.first is None else None
 
 
 class _Queue:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from gomq_dump.control import read_control
 from gomq_dump.repairing.edits import Deed, Deeds
-from gomq_storage.batch import Buffer
-from gomq_storage.epochs import LeaderEpochs
-from gomq_storage.errors import CorruptFileError
+from gomq_storage.batch import Buffer, read_header
+from gomq_storage.epochs import EpochStart, LeaderEpochs
+from gomq_storage.errors import CorruptBatchError, CorruptFileError
 from gomq_storage.layout import (
     LEADER_EPOCH_FILE_NAME,
     SNAPSHOT_SUFFIX,
@@ -24,12 +25,15 @@ from gomq_storage.layout import (
 from gomq_storage.producer_recovery import replay_producers
 from gomq_storage.producer_snapshot import decode_snapshot, encode_snapshot
 from gomq_storage.producers import Producers
+from gomq_storage.record import decode_batch
 from gomq_storage.segment import Segment
 from gomq_storage.txn_index import ENTRY, check_index
 from gomq_storage.txn_scan import TransactionScan
 
 Content = bytes | None
 """What a file must hold; None: it must not be there."""
+_Transaction = tuple[int, int, int, int]
+"""Producer, first and last offset, last stable offset."""
 
 
 class MendedLog(NamedTuple):
@@ -42,6 +46,8 @@ class MendedLog(NamedTuple):
     """The first offset at which its batches are others than before; None where they are not."""
     last_change: int | None
     is_transactional: bool
+    may_have_gaps: bool = False
+    """Whether it was compacted."""
 
     @property
     def first_offset(self) -> int:
@@ -148,11 +154,12 @@ def mend_transactions(log: MendedLog, found: Mapping[str, bytes], deeds: Deeds) 
     if not log.is_transactional and not any(name in found for name in names):
         return changes
     unfinished = _open_at_start(log, found)
+    is_partial = log.may_have_gaps or (log.first_offset > 0 and not _has_snapshot(log, found))
     for name, segment in names.items():
         scan = TransactionScan(segment, unfinished)
         scan.advance()
         unfinished = scan.open
-        problem = _difference(bytes(scan.entries), found.get(name), segment.base_offset)
+        problem = _difference(bytes(scan.entries), found.get(name), segment, is_partial=is_partial)
         if problem is not None:
             changes[name] = bytes(scan.entries) or None
             deeds.add(Deed.REBUILD if scan.entries else Deed.REMOVE, name, problem)
@@ -166,6 +173,10 @@ def mend_transactions(log: MendedLog, found: Mapping[str, bytes], deeds: Deeds) 
 _HANGING = "readers of committed messages stop there until the producer begins another"
 
 
+def _has_snapshot(log: MendedLog, found: Mapping[str, bytes]) -> bool:
+    return segment_file_name(log.first_offset, SNAPSHOT_SUFFIX) in found
+
+
 def _open_at_start(log: MendedLog, found: Mapping[str, bytes]) -> dict[int, int]:
     content = found.get(segment_file_name(log.first_offset, SNAPSHOT_SUFFIX))
     with suppress(CorruptFileError):
@@ -175,27 +186,61 @@ def _open_at_start(log: MendedLog, found: Mapping[str, bytes]) -> dict[int, int]
     return {}
 
 
-def _difference(wanted: bytes, found: bytes | None, base_offset: int) -> str | None:
-    """Say what is wrong with an index; its last stable offsets are its broker's own, and not compared."""
+def _difference(wanted: bytes, found: bytes | None, segment: Segment, *, is_partial: bool) -> str | None:
+    """Say what is wrong with an index.
+
+    Where the log does not have all of its transactions any more, the index may say more than it does.
+    """
     if found is None:
         return "it is missing" if wanted else None
     try:
-        entries = check_index(found, base_offset=base_offset)
+        entries = check_index(found, base_offset=segment.base_offset)
     except CorruptFileError as error:
         return error.reason
     if len(entries) != len(found):
         return "it ends within an entry"
-    return None if _transactions(entries) == _transactions(wanted) else "its transactions are not those of the log"
+    told, seen = _transactions(entries), _transactions(wanted)
+    if told == seen or (is_partial and _may_be(told, seen, segment)):
+        return None
+    return "its transactions are not those of the log"
 
 
-def _transactions(entries: Buffer) -> list[tuple[int, int, int]]:
-    return [(producer_id, first, last) for _, producer_id, first, last, _ in ENTRY.iter_unpack(entries)]
+def _may_be(told: list[_Transaction], seen: list[_Transaction], segment: Segment) -> bool:
+    """Whether an index tells of all transactions that are seen, and of others only where a marker aborts them."""
+    first_offsets = {(producer_id, last): first for producer_id, first, last, _ in seen}
+    for producer_id, first, last, stable in told:
+        first_seen = first_offsets.pop((producer_id, last), None)
+        if first_seen is None and not _is_aborted(segment, producer_id, last):
+            return False
+        if first > (last if first_seen is None else first_seen) or stable > last + 1:
+            return False
+    return not first_offsets
+
+
+def _is_aborted(segment: Segment, producer_id: int, offset: int) -> bool:
+    place = segment.find(offset)
+    if place is None:
+        return False
+    raw = segment.read(place[0].position, place[1])
+    header = read_header(raw)
+    if not header.is_control or (header.producer_id, header.last_offset) != (producer_id, offset):
+        return False
+    with suppress(CorruptBatchError):
+        for record in decode_batch(raw, header):
+            control = read_control(record.key, record.value)
+            return control is not None and control.kind == "ABORT"
+    return False
+
+
+def _transactions(entries: Buffer) -> list[_Transaction]:
+    return [entry[1:] for entry in ENTRY.iter_unpack(entries)]
 
 
 def mend_epochs(log: MendedLog, found: bytes | None, deeds: Deeds) -> dict[str, Content]:
     """Say what the leader epochs' file must hold, if it holds something else.
 
-    Those that began in the last segment may be missing: a broker learns of them from the batches.
+    Those that began in the last segment may be missing: a broker learns of them from the batches. So may those in front
+    of the first one, which begins where messages were deleted up to.
     """
     epochs, problem = LeaderEpochs(), None
     try:
@@ -203,29 +248,40 @@ def mend_epochs(log: MendedLog, found: bytes | None, deeds: Deeds) -> dict[str, 
     except CorruptFileError as error:
         problem = error.reason
     before = epochs.entries
-    observe_epochs(log, epochs)
-    epochs.cut_end(log.log_end + 1)  # one that begins at the end stays: clients have been told of it
-    known, added = epochs.entries[: len(before)], epochs.entries[len(before) :]
-    if problem is None and (known != before or any(each.start_offset < log.segments[-1].base_offset for each in added)):
+    if problem is None and _are_others(log, before):
         problem = "it is missing" if found is None else "it is not what the batches say"
     if problem is None:
         return {}
+    observe_epochs(log, epochs)
+    epochs.cut_end(log.log_end + 1)  # one that begins at the end stays: clients have been told of it
     deeds.add(Deed.REBUILD, LEADER_EPOCH_FILE_NAME, problem)
     return {LEADER_EPOCH_FILE_NAME: epochs.encode()}
 
 
-def observe_epochs(log: MendedLog, epochs: LeaderEpochs) -> None:
-    """Take account of the leader epochs of all batches."""
+def _are_others(log: MendedLog, before: tuple[EpochStart, ...]) -> bool:
+    """Whether the batches tell of other epochs than these, from the first of them on."""
+    epochs = LeaderEpochs(before)
+    observe_epochs(log, epochs, start=before[0].start_offset if before else 0)
+    epochs.cut_end(log.log_end + 1)
+    known, added = epochs.entries[: len(before)], epochs.entries[len(before) :]
+    return known != before or any(each.start_offset < log.segments[-1].base_offset for each in added)
+
+
+def observe_epochs(log: MendedLog, epochs: LeaderEpochs, *, start: int = 0) -> None:
+    """Take account of the leader epochs of all batches from an offset on."""
     for segment in log.segments:
         for _, header in segment.headers():
-            epochs.observe(header.leader_epoch, header.base_offset, header.last_offset)
+            if header.last_offset >= start:
+                epochs.observe(header.leader_epoch, max(header.base_offset, start), header.last_offset)
 
 
 def topic_id_problem(content: bytes) -> str | None:
     """Say what is wrong with a ``partition.metadata``. Kafka: ``PartitionMetadataFile``."""
     try:
         values = dict(line.split(": ", 1) for line in content.decode("ascii").splitlines() if line)
-        raw = base64.urlsafe_b64decode(values["topic_id"] + "==")
+        found = values["topic_id"]
+        raw = base64.urlsafe_b64decode(found + "==")
     except (UnicodeDecodeError, ValueError, KeyError, binascii.Error):
         return "it names no topic id"
-    return None if values.get("version") == "0" and len(raw) == 16 else "it names no topic id of a known version"
+    is_id = len(raw) == 16 and base64.urlsafe_b64encode(raw).decode().rstrip("=") == found
+    return None if values.get("version") == "0" and is_id else "it names no topic id of a known version"

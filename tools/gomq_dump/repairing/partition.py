@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from gomq_dump.repairing.chain import AHEAD, Bounds, Chain
 from gomq_dump.repairing.edits import Deed, Deeds, Edit
 from gomq_dump.repairing.indexes import MAX_INDEX_BYTES, are_true, make_indexes
+from gomq_dump.repairing.metadata_snapshots import note_damaged_snapshots
 from gomq_dump.repairing.notes import (
     Content,
     MendedLog,
@@ -46,6 +47,7 @@ from gomq_storage.layout import (
 from gomq_storage.segment import Segment
 
 _MAX_NOTE_BYTES: Final = 64 << 20
+_WITHOUT_ID: Final = "GoMQ does without, but Kafka puts such a partition aside: copy the file from another partition"
 
 
 class _Mended(NamedTuple):
@@ -101,7 +103,7 @@ class _Planner:
     def __init__(self, files: Files, directory: Path, name: str, checkpoint: LogCheckpoint) -> None:
         self.keeps_damaged = True
         self.progress: Callable[[int], object] = lambda _: None
-        self.plan = PartitionPlan(directory, name, Deeds(name))
+        self.plan = PartitionPlan(directory, name, Deeds(name), checkpoint=checkpoint)
         self._files = files
         self._directory = directory
         self._checkpoint = checkpoint
@@ -123,8 +125,10 @@ class _Planner:
             min((change for each in mended if (change := _first_change(each)) is not None), default=None),
             max((change for each in mended if (change := each.chain.last_change) is not None), default=None),
             any(each.chain.is_transactional for each in mended),
+            self._may_have_gaps,
         )
         self._mend_notes(log)
+        note_damaged_snapshots(self._files, self._directory, self._sizes, plan.deeds)
         self._sort_out_the_rest(mended)
 
     def _judge(self, sources: list[Source]) -> list[_Mended]:
@@ -224,7 +228,7 @@ class _Planner:
         topic_id = self._read(PARTITION_METADATA_FILE_NAME, _MAX_NOTE_BYTES)
         if topic_id is not None and (problem := topic_id_problem(topic_id)) is not None:
             changes[PARTITION_METADATA_FILE_NAME] = None
-            plan.deeds.add(Deed.REMOVE, PARTITION_METADATA_FILE_NAME, problem)
+            plan.deeds.add(Deed.REMOVE, PARTITION_METADATA_FILE_NAME, f"{problem}; {_WITHOUT_ID}")
         for name, content in changes.items():
             if content is not None:
                 plan.contents[name] = content

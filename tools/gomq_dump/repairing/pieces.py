@@ -27,6 +27,7 @@ from gomq_storage.segment import Segment
 from gomq_storage.segment_scan import CHUNK_BYTES, SegmentScan
 
 _CODEC_BITS: Final = 0b111
+_MAX_GUESSED_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,10 @@ class LogPieces:
         claimed_end = position + LENGTH_OVERHEAD + fields[1] if fields[1] >= MIN_LENGTH else self._size + 1
         leads_on = self._may_start_at(claimed_end)
         end = claimed_end if leads_on else (self._following(position) or self._size)
-        for size in sorted({end - position, self._size - position}):
+        sizes = {end - position}
+        if self._size - position <= _MAX_GUESSED_BYTES:
+            sizes.add(self._size - position)  # it is the last one, and something in it looks like a batch
+        for size in sorted(sizes):
             mended = self._mend(position, head, size)
             if mended is not None:
                 return mended, position + size

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from gomq_dump.repairing.edits import Deeds, Edit
 from gomq_dump.repairing.patched import PatchedFile
+from gomq_storage.checkpoint import LogCheckpoint
 from gomq_storage.files import File
 
 STAGED_SUFFIX: Final = ".repaired"
@@ -39,6 +40,8 @@ class PartitionPlan:
     asides: list[Aside] = field(default_factory=list)
     log_start: int = 0
     log_end: int = 0
+    checkpoint: LogCheckpoint = field(default_factory=LogCheckpoint)
+    """What the data directory's checkpoints said of it."""
 
     @property
     def changes(self) -> bool:
