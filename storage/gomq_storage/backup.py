@@ -1,7 +1,7 @@
 """Copies a data directory while a broker serves from it, so that what is copied is one that a broker could have left.
 
     <target>/.lock                             held while a backup is being made
-    <target>/20261126T100000.000Z/             a backup: a data directory, as it can be opened, and ``manifest.json``
+    <target>/20261126T100000.000Z/             a backup: the files of a data directory, and ``manifest.json``
     <target>/20261126T110000.000Z.partial/     one that is being made, or that was interrupted
 
 What is in it, and why it fits together:
@@ -23,25 +23,26 @@ to again), so that only what is new is copied.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from gomq_storage.backup_copy import Copier
 from gomq_storage.backup_files import BackupFiles, FileIdentity
-from gomq_storage.backup_manifest import (
-    MANIFEST_FILE_NAME,
-    MAX_MANIFEST_BYTES,
-    Damage,
-    Manifest,
-    decode_manifest,
-    encode_manifest,
-)
+from gomq_storage.backup_manifest import MANIFEST_FILE_NAME, Damage, Manifest, encode_manifest
 from gomq_storage.backup_partition import PartitionCopy, copy_partition, is_unchanged, remove_partition
+from gomq_storage.backup_places import (
+    PARTIAL_SUFFIX,
+    BackupError,
+    check_places,
+    list_backups,
+    newest,
+    next_name,
+    remove_backup,
+    remove_partial,
+)
 from gomq_storage.checkpoint_text import encode_offsets
-from gomq_storage.errors import CorruptFileError, StorageError
-from gomq_storage.files import read_whole, write_atomically
-from gomq_storage.identity import read_identity
+from gomq_storage.files import write_atomically
+from gomq_storage.identity import DirectoryIdentity, read_identity
 from gomq_storage.layout import (
     CLEANER_OFFSET_FILE_NAME,
     LOG_START_FILE_NAME,
@@ -54,14 +55,7 @@ from gomq_storage.layout import (
 
 _COMMITTED: Final = "__consumer_offsets"
 _STATES: Final = frozenset({"__gomq_metadata"})
-_KAFKAS_STATE: Final = "__cluster_metadata-0"
-_PARTIAL_SUFFIX: Final = ".partial"
-_NAME_FORMAT: Final = "%Y%m%dT%H%M%S"
 _MOST_LOOKS: Final = 100
-
-
-class BackupError(StorageError):
-    """A backup cannot be made, or not be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,52 +93,41 @@ def back_up(
         on_progress: told how many bytes are done with since the last time.
 
     Raises:
-        BackupError: it is no data directory, or the target cannot be used.
+        BackupError: it is no data directory, or the target cannot be used, as it has another broker's backups.
         DirectoryInUseError: another backup is being made there.
         OSError: reading or writing failed; the backups before this one are untouched.
     """
     files = files or BackupFiles()
-    _check_places(files, source, target)
+    check_places(files, source, target)
     if not files.exists(target):
         files.make_directory(target)
+        files.sync_directory(target.parent)
     lock = files.lock(target)
     try:
-        _remove_partial(files, target)
+        remove_partial(files, target)
         before = list_backups(files, target)
-        partial = target / (_unused_name(target, now_ms) + _PARTIAL_SUFFIX)
+        previous = newest(files, before)
+        identity = read_identity(files, source)
+        if previous is not None and previous[1].cluster_id != identity.cluster_id:
+            raise BackupError(
+                f"{target} has backups of another broker, of cluster {previous[1].cluster_id}, and {source} is of "
+                f"{identity.cluster_id}: keep its backups in a directory of its own"
+            )
+        partial = target / (next_name(files, target, now_ms) + PARTIAL_SUFFIX)
         files.make_directory(partial)
         try:
-            report = _Backup(files, source, partial, before, on_progress).make(now_ms)
+            copier = Copier(files, source, partial, previous=previous, on_progress=on_progress)
+            report = _Backup(copier, identity).make(now_ms)
         except BaseException:
             with suppress(OSError):  # or the next backup does it
                 files.remove_tree(partial)
             raise
         for old in [*before, report.path][:-keep]:
-            files.remove_tree(old)
+            remove_backup(files, old)
         files.sync_directory(target)
         return report
     finally:
         files.unlock(lock)
-
-
-def list_backups(files: BackupFiles, target: Path) -> list[Path]:
-    """List the complete backups of a directory, oldest first."""
-    names = [name for name in files.names(target) if not name.endswith(_PARTIAL_SUFFIX)]
-    return [target / name for name in names if files.exists(target / name / MANIFEST_FILE_NAME)]
-
-
-def read_manifest(files: BackupFiles, backup: Path) -> Manifest:
-    """Read what a backup has.
-
-    Raises:
-        BackupError: it cannot be understood.
-    """
-    path = backup / MANIFEST_FILE_NAME
-    try:
-        return decode_manifest(read_whole(files, path, max_bytes=MAX_MANIFEST_BYTES))
-    except (CorruptFileError, OSError) as error:
-        reason = error.reason if isinstance(error, CorruptFileError) else error.strerror
-        raise BackupError(f"{path} cannot be read: {reason}") from error
 
 
 def size_of(source: Path, *, files: BackupFiles | None = None) -> int:
@@ -161,23 +144,13 @@ def size_of(source: Path, *, files: BackupFiles | None = None) -> int:
 class _Backup:
     """One that is being made."""
 
-    def __init__(
-        self,
-        files: BackupFiles,
-        source: Path,
-        partial: Path,
-        before: list[Path],
-        on_progress: Callable[[int], object],
-    ) -> None:
-        self._files = files
-        self._source = source
-        self._partial = partial
-        previous = _newest(files, before)
-        self._copier = Copier(files, source, partial, previous=previous, on_progress=on_progress)
+    def __init__(self, copier: Copier, identity: DirectoryIdentity) -> None:
+        self._copier = copier
+        self._files, self._source, self._partial = copier.files, copier.source, copier.target
+        self._identity = identity
         self._copies: dict[TopicPartition, PartitionCopy] = {}
 
     def make(self, now_ms: int) -> BackupReport:
-        identity = read_identity(self._files, self._source)
         self._copier.copy(PurePosixPath(META_PROPERTIES_FILE_NAME))
         found = list(_partitions(self._files, self._source))
         for partition in sorted(found, key=lambda each: (each.topic != _COMMITTED, each)):
@@ -187,14 +160,14 @@ class _Backup:
         self._write_checkpoints()
         manifest = Manifest(
             created_ms=now_ms,
-            cluster_id=identity.cluster_id,
-            node_id=identity.node_id,
+            cluster_id=self._identity.cluster_id,
+            node_id=self._identity.node_id,
             files=dict(self._copier.stored),
             damaged=tuple(self._copier.damaged.values()),
         )
         self._files.sync_directory(self._partial)
         write_atomically(self._files, self._partial / MANIFEST_FILE_NAME, encode_manifest(manifest))
-        final = self._partial.with_name(self._partial.name.removesuffix(_PARTIAL_SUFFIX))
+        final = self._partial.with_name(self._partial.name.removesuffix(PARTIAL_SUFFIX))
         self._files.move(self._partial, final)
         self._files.sync_directory(final.parent)
         return BackupReport(
@@ -254,43 +227,7 @@ class _Backup:
             self._copier.write(PurePosixPath(name), encode_offsets(values))
 
 
-def _check_places(files: BackupFiles, source: Path, target: Path) -> None:
-    if not files.exists(source / META_PROPERTIES_FILE_NAME):
-        raise BackupError(f"{source} is no data directory: it has no {META_PROPERTIES_FILE_NAME}")
-    if files.exists(source / _KAFKAS_STATE):
-        raise BackupError(f"{source} is a Kafka's: what its topics are is in files that are not understood here")
-    inside, outside = target.resolve(), source.resolve()
-    if outside == inside or outside in inside.parents or inside in outside.parents:
-        raise BackupError(f"a backup of {source} cannot be kept in {target}: one is within the other")
-
-
 def _partitions(files: BackupFiles, source: Path) -> Iterator[TopicPartition]:
     for name in files.names(source):
         if (partition := parse_partition_directory_name(name)) is not None and (source / name).is_dir():
             yield partition
-
-
-def _newest(files: BackupFiles, backups: list[Path]) -> tuple[Path, Manifest] | None:
-    """Find the last backup that can be understood."""
-    for path in reversed(backups):
-        try:
-            return path, read_manifest(files, path)
-        except BackupError:
-            continue
-    return None
-
-
-def _remove_partial(files: BackupFiles, target: Path) -> None:
-    for name in files.names(target):
-        if name.endswith(_PARTIAL_SUFFIX):
-            files.remove_tree(target / name)
-
-
-def _unused_name(target: Path, now_ms: int) -> str:
-    """Name a backup after a time; names ascend as times do."""
-    while True:
-        moment = datetime.fromtimestamp(now_ms // 1000, UTC)
-        name = f"{moment.strftime(_NAME_FORMAT)}.{now_ms % 1000:03d}Z"
-        if not (target / name).exists():
-            return name
-        now_ms += 1

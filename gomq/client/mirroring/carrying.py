@@ -42,7 +42,9 @@ class Carried(NamedTuple):
         return sum(run.length for run in self.runs)
 
 
-def carry(chunk: Chunk, *, wanted: int, until: int | None, first_alone: bool = False) -> Iterator[Carried]:
+def carry(
+    chunk: Chunk, *, wanted: int, until: int | None, first_alone: bool = False, gap_apart: bool = False
+) -> Iterator[Carried]:
     """Make batches of what was fetched.
 
     Args:
@@ -50,6 +52,7 @@ def carry(chunk: Chunk, *, wanted: int, until: int | None, first_alone: bool = F
         wanted: the first offset that is.
         until: where to end; None for nowhere.
         first_alone: whether the first message is to be in a batch of its own.
+        gap_apart: whether the first gap is to be between two batches, so that something can be done before it.
 
     Raises:
         CorruptBatchError: a batch is damaged.
@@ -68,9 +71,10 @@ def carry(chunk: Chunk, *, wanted: int, until: int | None, first_alone: bool = F
             yield _taken_over(view, header)
         else:
             columns = _wanted(view, header, wanted, chunk.max_decompressed_bytes)
-            if first_alone and columns.offsets:
-                yield _made_anew(_part(columns, 0, 1), columns.offsets[0] + 1, header.codec)
-                columns, first_alone = _part(columns, 1, None), False
+            for stop in _stops(columns.offsets, first_alone=first_alone, gap_apart=gap_apart):
+                yield _made_anew(_part(columns, 0, stop), columns.offsets[stop - 1] + 1, header.codec)
+                columns = _part(columns, stop, None)
+            first_alone &= not columns.offsets
             yield _made_anew(columns, header.next_offset, header.codec)
 
 
@@ -129,6 +133,15 @@ def _made_anew(columns: Columns, next_source: int, codec: Codec) -> Carried:
     base = columns.timestamps[0]
     body = compress(codec, encode_records(records, base_timestamp=base))
     return Carried(tuple(_runs(columns.offsets)), next_source, codec, body, (base, max(columns.timestamps)))
+
+
+def _stops(offsets: list[int], *, first_alone: bool, gap_apart: bool) -> Iterator[int]:
+    """Say how many messages are to be in a batch of their own, one batch after the other; the rest are in one."""
+    if first_alone and len(offsets) > 1:
+        yield 1
+        offsets = offsets[1:]
+    if gap_apart and offsets and (run := next(_runs(offsets)).length) < len(offsets):
+        yield run
 
 
 def _runs(offsets: list[int]) -> Iterator[Run]:

@@ -29,10 +29,13 @@ class Comparison:
     Args:
         translate: where an offset of the source is at the target; None where that is not known.
         is_timed: whether timestamps have to be the same, too.
-        may_lack: whether messages that one side has may be gone from the other, by compaction or retention.
+        may_lack: whether messages that one side has may be gone from the other, as compaction leaves it.
+        may_lack_front: whether the source may begin later than the target, as retention leaves it.
     """
 
-    def __init__(self, *, translate: Callable[[int], int | None], is_timed: bool, may_lack: bool) -> None:
+    def __init__(
+        self, *, translate: Callable[[int], int | None], is_timed: bool, may_lack: bool, may_lack_front: bool = False
+    ) -> None:
         self.compared: int = 0
         """Messages that are the same."""
         self.only_at_source: int = 0
@@ -43,6 +46,7 @@ class Comparison:
         self._translate = translate
         self._is_timed = is_timed
         self._may_lack = may_lack
+        self._may_lack_front = may_lack_front
         self._source: list[tuple[int, Row]] = []
         self._target: list[tuple[int, Row]] = []
 
@@ -55,6 +59,10 @@ class Comparison:
     def wants_target(self) -> bool:
         """Whether nothing of the target is left to compare with."""
         return not self._target
+
+    @property
+    def _may_be_target_only(self) -> bool:
+        return self._may_lack or (self._may_lack_front and not self.compared)
 
     def add_source(self, columns: Columns) -> None:
         """Take more of the source."""
@@ -88,7 +96,7 @@ class Comparison:
         if self._may_lack and expected is not None and expected < target_offset:
             self.only_at_source += 1
             return True, False
-        if self._may_lack and expected != target_offset:
+        if self._may_be_target_only and (expected is None or expected > target_offset):
             self.only_at_target += 1
             return False, True
         what = "offset" if row == target_row else _differing(row, target_row)
@@ -101,7 +109,7 @@ class Comparison:
             return
         if self._source:
             self.difference = Difference(source_offset=self._source[0][0], target_offset=None, what="missing at target")
-        elif self._target and self._may_lack:
+        elif self._target and self._may_be_target_only:
             self.only_at_target += len(self._target)
             self._target.clear()
         elif self._target:

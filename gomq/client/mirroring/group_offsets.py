@@ -26,9 +26,11 @@ class CopiedOffset:
     source_offset: int
     """What it has committed at the source."""
     target_offset: int
-    """What it gets at the target."""
+    """What that is at the target."""
     is_ahead: bool
     """Whether it has committed more than is at the target yet."""
+    is_further: bool
+    """Whether it has gone on at the target already, and stays where it is there."""
 
 
 class GroupOffsets:
@@ -48,6 +50,8 @@ class GroupOffsets:
     async def copy(self, groups: Iterable[str]) -> list[CopiedOffset]:
         """Commit for groups at the target what they have committed at the source in the partitions that are mirrored.
 
+        Where a group has committed more at the target it stays. Kafka: ``MirrorCheckpointTask`` does the same.
+
         Args:
             groups: which; they must have no members at the target.
 
@@ -58,8 +62,8 @@ class GroupOffsets:
         for group in dict.fromkeys(groups):
             found = await self._translate(group)
             copied += found
-            if found:
-                await self._target.reset_offsets(await self._plan(group, found))
+            if behind := [each for each in found if not each.is_further]:
+                await self._target.reset_offsets(await self._plan(group, behind))
         return copied
 
     async def _plan(self, group: str, found: Iterable[CopiedOffset]) -> ResetPlan:
@@ -68,6 +72,7 @@ class GroupOffsets:
 
     async def _translate(self, group: str) -> list[CopiedOffset]:
         committed = await self._source.committed_offsets(group)
+        at_target = await self._target.committed_offsets(group) if committed else {}
         found: list[CopiedOffset] = []
         for where, offset in sorted(committed.items()):
             if (offsets := self._offsets.get(where)) is not None:
@@ -80,6 +85,7 @@ class GroupOffsets:
                         source_offset=offset,
                         target_offset=target,
                         is_ahead=offset > offsets.end.source,
+                        is_further=at_target.get(where, -1) > target,
                     )
                 )
         return found

@@ -8,11 +8,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from gomq.client.mirroring.checkpoints import Checkpoints
-from gomq.client.mirroring.copying import Copying, Lane, OnProgress, lane_of
-from gomq.client.mirroring.errors import StaleEndError
+from gomq.client.mirroring.copying import Copying, OnProgress
+from gomq.client.mirroring.errors import MirrorError, StaleEndError
 from gomq.client.mirroring.group_offsets import CopiedOffset, GroupOffsets
+from gomq.client.mirroring.lane import Lane, lane_of
 from gomq.client.mirroring.offset_map import OffsetMap
-from gomq.client.mirroring.plan import LOG_APPEND_TIME, TIMESTAMP_TYPE, MirrorPlan, TopicPlan, target_of
+from gomq.client.mirroring.plan import MirrorPlan, TopicPlan, is_compacted, keeps_timestamps, target_of
 from gomq.client.mirroring.planning import Planning
 from gomq.client.mirroring.settings import MirrorSettings
 from gomq.client.mirroring.side import Ends, Side
@@ -104,7 +105,8 @@ class Mirror:
 
         Raises:
             StaleEndError: something else writes to the target.
-            MirrorError: a message is not taken, or the source has lost what was carried over.
+            MirrorError: a message is not taken, or the source has lost what was carried over, or a topic is not the one
+                that it was any more.
             GomqError: a side cannot be reached any more.
         """
         for attempt in range(1, _ATTEMPTS + 1):
@@ -113,6 +115,7 @@ class Mirror:
             try:
                 await self._copy(plan, follow=follow, on_progress=on_progress)
             except StaleEndError:
+                await self._check_ids(plan)
                 if attempt == _ATTEMPTS:
                     raise
                 plan = await self.plan([topic.name for topic in plan.topics])
@@ -145,16 +148,12 @@ class Mirror:
         for topic in plan.topics:
             at_source = await self._ends.source.describe_configs(topic.name)
             at_target = await self._ends.target.describe_configs(topic.name)
-            policies = f"{at_source['cleanup.policy'].value},{at_target['cleanup.policy'].value}"
-            for where, offsets in self._maps(topic):
-                found.append(
-                    await verifying.verify(
-                        where,
-                        offsets,
-                        is_timed=at_target[TIMESTAMP_TYPE].value != LOG_APPEND_TIME,
-                        is_compacted="compact" in policies,
-                    )
-                )
+            found += await verifying.verify(
+                topic.name,
+                {where.partition: offsets for where, offsets in self._maps(topic)},
+                is_timed=keeps_timestamps(at_target),
+                is_compacted=is_compacted(at_source) or is_compacted(at_target),
+            )
         return found
 
     async def copy_groups(self, plan: MirrorPlan, groups: Iterable[str]) -> list[CopiedOffset]:
@@ -186,6 +185,15 @@ class Mirror:
             for topic in plan.topics
         ]
         return replace(plan, topics=tuple(topics))
+
+    async def _check_ids(self, plan: MirrorPlan) -> None:
+        for topic in plan.topics:
+            found = await self._ends.target.describe_topic(topic.name)
+            if found.topic_id != topic.target_id:
+                raise MirrorError(
+                    f"{topic.name} was deleted at the target, and made anew, while it was copied: delete it there, "
+                    "and start the mirror again"
+                )
 
     async def _copy(self, plan: MirrorPlan, *, follow: bool, on_progress: OnProgress) -> None:
         settings = self._settings

@@ -56,7 +56,7 @@ class OffsetMap:
     @property
     def keeps_offsets(self) -> bool:
         """Whether every message has the same offset on both sides."""
-        return all(source == target for source, target in self.points)
+        return not self.is_thinned and all(source == target for source, target in self.points)
 
     def add(self, source: int, count: int) -> None:
         """Map a run of messages: the first has this offset at the source, and they follow all that is mapped."""
@@ -73,6 +73,15 @@ class OffsetMap:
     def skip_to(self, source: int) -> None:
         """Note that up to an offset there is nothing more."""
         self.end = Point(max(source, self.end.source), self.end.target)
+
+    def reach(self, end: Point) -> None:
+        """Map up to a place; where fewer messages than offsets are in between, it is not known where the gaps are."""
+        if end.source - self.end.source == end.target - self.end.target:
+            self.add(self.end.source, 0)
+        else:
+            self.is_thinned = True
+            self.points.append(self.end)
+        self.end = end
 
     def cut(self, target: int) -> Point:
         """Return the last point up to an offset of the target, and forget all behind it."""

@@ -11,6 +11,7 @@ from gomq.client.mirroring.offset_map import OffsetMap, Point
 from gomq.client.mirroring.target import LastWriter
 from gomq_storage.layout import TopicPartition
 
+CLEANUP_POLICY: Final = "cleanup.policy"
 TIMESTAMP_TYPE: Final = "message.timestamp.type"
 LOG_APPEND_TIME: Final = "LogAppendTime"
 NOT_COPIED: Final = frozenset({
@@ -37,7 +38,6 @@ class PartitionPlan:
     source_beginning: int
     source_end: int
     """As of now; behind the last message that counts."""
-    target_beginning: int
     writer: LastWriter | None
     """Whose batches are the last at the target, as far as that is known."""
     offsets: OffsetMap
@@ -47,7 +47,12 @@ class PartitionPlan:
     @property
     def offsets_to_copy(self) -> int:
         """How many offsets there are to go; where there are gaps, there are fewer messages."""
-        return max(self.source_end - self.start.source, 0)
+        return max(self.source_end - self.position, 0)
+
+    @property
+    def position(self) -> int:
+        """The first offset of the source to be copied."""
+        return max(self.start.source, self.source_beginning)
 
     @property
     def lost(self) -> int:
@@ -127,12 +132,12 @@ def notices_for(
         target_configs: those that it has at the target; None where it is to be created.
         partitions: what is to be carried over.
     """
-    if target_configs is not None and _value(target_configs, TIMESTAMP_TYPE) == LOG_APPEND_TIME:
+    if target_configs is not None and not keeps_timestamps(target_configs):
         yield (
             f"{name} has {TIMESTAMP_TYPE}={LOG_APPEND_TIME} at the target: its messages get new timestamps. "
             f"Set it to CreateTime there first to keep them"
         )
-    elif target_configs is None and _value(source_configs, TIMESTAMP_TYPE) == LOG_APPEND_TIME:
+    elif target_configs is None and not keeps_timestamps(source_configs):
         yield f"{name} is created without {TIMESTAMP_TYPE}={LOG_APPEND_TIME}, so that timestamps are kept"
     partitions = list(partitions)
     shifted = [each for each in partitions if not each.keeps_offsets]
@@ -140,10 +145,10 @@ def notices_for(
         first = shifted[0]
         yield (
             f"{name}: offsets are not the same at the target, as the source has gaps or has lost its first messages: "
-            f"{TopicPartition(name, first.partition)} goes on with {max(first.start.source, first.source_beginning)}, "
+            f"{TopicPartition(name, first.partition)} goes on with {first.position}, "
             f"which is {first.start.target} there. A checkpoint is kept at the target"
         )
-    if len(shifted) < len(partitions) and "compact" in (_value(source_configs, "cleanup.policy") or ""):
+    if len(shifted) < len(partitions) and is_compacted(source_configs):
         yield f"{name} is compacted: behind the first gap offsets will not be the same at the target"
     for each in partitions:
         if each.lost:
@@ -154,9 +159,14 @@ def notices_for(
             )
 
 
-def same_cluster(plan: MirrorPlan) -> bool:
-    """Whether both sides are one cluster."""
-    return plan.source_cluster is not None and plan.source_cluster == plan.target_cluster
+def is_compacted(configs: Mapping[str, ConfigEntry]) -> bool:
+    """Whether messages go from the middle of a topic's logs."""
+    return "compact" in (_value(configs, CLEANUP_POLICY) or "")
+
+
+def keeps_timestamps(configs: Mapping[str, ConfigEntry]) -> bool:
+    """Whether a topic's messages have the timestamps that they are sent with."""
+    return _value(configs, TIMESTAMP_TYPE) != LOG_APPEND_TIME
 
 
 def target_of(topic: TopicPlan, partition: PartitionPlan) -> TopicPartition:

@@ -2,24 +2,23 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
-
-import anyio
+from hashlib import blake2b
+from typing import Final, NamedTuple
 
 from gomq.client.admin.configs import ConfigEntry
 from gomq.client.admin.descriptions import ClusterDescription
 from gomq.client.cluster.metadata import TopicMetadata
 from gomq.client.mirroring import resuming
-from gomq.client.mirroring.checkpoints import TopicPair, decode_value, encode_key, read_checkpoints
+from gomq.client.mirroring.checkpoints import CHECKPOINT_TOPIC, TopicPair, decode_value, encode_key, read_checkpoints
 from gomq.client.mirroring.errors import ForeignMessagesError, MirrorError
 from gomq.client.mirroring.offset_map import OffsetMap, Point
 from gomq.client.mirroring.plan import (
-    LOG_APPEND_TIME,
-    TIMESTAMP_TYPE,
     MirrorPlan,
     PartitionPlan,
     TopicPlan,
     configs_to_copy,
+    is_compacted,
+    keeps_timestamps,
     notices_for,
 )
 from gomq.client.mirroring.resuming import Bounds, Tail
@@ -33,8 +32,17 @@ from gomq_storage.record_fields import Columns
 
 _MOST_COMPARED: Final = 1_000_000
 """Messages behind a checkpoint; one is written far more often."""
-_READ_SECONDS: Final = 30.0
-"""For the few messages that are read to compare them."""
+_MOST_KEPT: Final = 64
+"""Bytes of a key or value that is kept to be compared; of a longer one as long a hash is."""
+
+
+class _Traits(NamedTuple):
+    """What of a topic decides how its messages are told."""
+
+    is_timed: bool
+    """Whether the target keeps timestamps."""
+    is_compacted: bool
+    """Whether the source may have messages no more that were copied."""
 
 
 class Planning:
@@ -83,8 +91,11 @@ class Planning:
                 f"source: give it as many (gomq topic alter {name} --partitions {len(there.partitions)})"
             )
         pair = TopicPair(name=name, source_id=there.topic_id, target_id=None if known is None else known.topic_id)
-        is_timed = target_configs is None or target_configs[TIMESTAMP_TYPE].value != LOG_APPEND_TIME
-        partitions = await self._plan_partitions(pair, is_new=known is None, is_timed=is_timed)
+        traits = _Traits(
+            is_timed=target_configs is None or keeps_timestamps(target_configs),
+            is_compacted=is_compacted(source_configs),
+        )
+        partitions = await self._plan_partitions(pair, traits, is_new=known is None)
         configs, refused = await self._configs_for(name, source_configs) if known is None else ({}, [])
         notices = [*notices_for(name, source_configs, target_configs, partitions), *refused]
         return TopicPlan(
@@ -97,7 +108,7 @@ class Planning:
             notices=tuple(notices),
         )
 
-    async def _plan_partitions(self, pair: TopicPair, *, is_new: bool, is_timed: bool) -> list[PartitionPlan]:
+    async def _plan_partitions(self, pair: TopicPair, traits: _Traits, *, is_new: bool) -> list[PartitionPlan]:
         source = await self._source.stable_bounds(pair.name)
         target = dict.fromkeys(source, Bounds(0, 0))
         writers: Mapping[int, LastWriter] = {}
@@ -111,14 +122,13 @@ class Planning:
         for index, bounds in source.items():
             where = TopicPartition(pair.name, index)
             known = self._known(pair, where) if not is_new else None
-            start = await self._start(where, bounds, target[index], known, is_timed=is_timed)
+            start = await self._start(where, bounds, target[index], known, traits)
             plans.append(
                 PartitionPlan(
                     partition=index,
                     start=start,
                     source_beginning=bounds.beginning,
                     source_end=bounds.end,
-                    target_beginning=target[index].beginning,
                     writer=writers.get(index),
                     offsets=_map_upto(start, known),
                     was_checkpointed=known is not None,
@@ -130,21 +140,23 @@ class Planning:
         return decode_value(self._checkpoints.get(encode_key(self._source_cluster, where)), pair)
 
     async def _start(
-        self, where: TopicPartition, source: Bounds, target: Bounds, known: OffsetMap | None, *, is_timed: bool
+        self, where: TopicPartition, source: Bounds, target: Bounds, known: OffsetMap | None, traits: _Traits
     ) -> Point:
         """Find out where to go on in a partition."""
         tail = resuming.look_back(target, known)
+        if tail is None and known is None and target.end:
+            raise ForeignMessagesError(where, f"it has lost {target.end} messages that no mirror tells of")
         if tail is None:
             start = resuming.starting_point(source, target, known)
         elif tail.is_checkpoint:
-            start = await self._behind_checkpoint(where, source, tail, is_timed=is_timed)
+            start = await self._behind_checkpoint(where, source, tail, traits)
         else:
             at_source = await self._read(
                 where, max(tail.point.source, source.beginning), min(tail.target_end, source.end)
             )
             at_target = await self._read_back(where, tail)
             reason = resuming.why_not_the_same(
-                at_source, at_target, is_timed=is_timed, is_checkpointed=known is not None
+                at_source, at_target, is_timed=traits.is_timed, is_checkpointed=known is not None
             )
             if reason is not None:
                 raise ForeignMessagesError(where, reason)
@@ -155,39 +167,33 @@ class Planning:
             )
         return start
 
-    async def _behind_checkpoint(self, where: TopicPartition, source: Bounds, tail: Tail, *, is_timed: bool) -> Point:
+    async def _behind_checkpoint(self, where: TopicPartition, source: Bounds, tail: Tail, traits: _Traits) -> Point:
         count = tail.target_end - tail.point.target
         if count > _MOST_COMPARED:
             raise ForeignMessagesError(where, f"{count} messages were added behind the mirror's last checkpoint")
         first = max(tail.point.source, source.beginning)
         at_source = await self._read(where, first, source.end, most=count)
         at_target = await self._read_back(where, tail)
+        is_timed = traits.is_timed
         found = resuming.already_there(
             resuming.rows(at_source, is_timed=is_timed), resuming.rows(at_target, is_timed=is_timed), expected=count
         )
+        if found is None and (traits.is_compacted or first > tail.point.source):
+            found = 0  # the source has none of them any more
         if found is None:
             raise ForeignMessagesError(where, f"what is behind offset {tail.point.target} is not what the source has")
         return Point(at_source.offsets[found - 1] + 1 if found else first, tail.target_end)
 
     async def _read(self, where: TopicPartition, start: int, end: int, *, most: int | None = None) -> Columns:
         """Read messages of the source, ``most`` of them where that many are there."""
-        return await self._gathered(Messages(self._source.address, where, start, end, self._settings.reading), most)
+        return await _gathered(Messages(self._source.address, where, start, end, self._settings.reading), most)
 
     async def _read_back(self, where: TopicPartition, tail: Tail) -> Columns:
         """Read messages of the target."""
         settings = self._settings.reading_back
-        messages = Messages(self._target.address, where, tail.point.target, tail.target_end, settings)
-        return await self._gathered(messages, None)
-
-    async def _gathered(self, messages: Messages, most: int | None) -> Columns:
-        found = Columns([], [], [], [], [])
-        with anyio.fail_after(_READ_SECONDS + self._settings.patience):
-            async with messages:
-                while (part := await messages.next()) is not None:
-                    found = _joined(found, part)
-                    if most is not None and len(found.offsets) >= most:
-                        break
-        return Columns._make(column[:most] for column in found)
+        return await _gathered(
+            Messages(self._target.address, where, tail.point.target, tail.target_end, settings), None
+        )
 
     async def _configs_for(self, name: str, configs: Mapping[str, ConfigEntry]) -> tuple[dict[str, str], list[str]]:
         """Choose the configs that a topic is created with, and say which of them the target does not take."""
@@ -217,8 +223,8 @@ def _chosen(
     for name in wanted:
         if name not in there:
             raise UnknownTopicError(f"topic {name!r} does not exist at the source")
-        if there[name].is_internal:
-            raise MirrorError(f"topic {name!r} is the brokers' own: committed offsets are copied with their groups")
+        if there[name].is_internal or name == CHECKPOINT_TOPIC:
+            raise MirrorError(f"topic {name!r} is no user's: committed offsets are copied with their groups")
     if pattern is not None:
         public = [name for name, topic in there.items() if not topic.is_internal and not name.startswith("__")]
         matching = [name for name in public if pattern.fullmatch(name)]
@@ -234,14 +240,23 @@ def _are_one(source: ClusterDescription, target: ClusterDescription) -> bool:
     return source.cluster_id is not None and source.cluster_id == target.cluster_id and bool(same_brokers)
 
 
-def _joined(front: Columns, back: Columns) -> Columns:
-    """Put messages behind others, in the lists of these."""
-    front.offsets.extend(back.offsets)
-    front.timestamps.extend(back.timestamps)
-    front.keys.extend(back.keys)
-    front.values.extend(back.values)
-    front.headers.extend(back.headers)
-    return front
+async def _gathered(messages: Messages, most: int | None) -> Columns:
+    """Take all messages, or as many as are wanted, with large keys and values shortened: they are only compared."""
+    found = Columns([], [], [], [], [])
+    async with messages:
+        while (part := await messages.next()) is not None:
+            found.offsets.extend(part.offsets)
+            found.timestamps.extend(part.timestamps)
+            found.keys.extend(map(_shortened, part.keys))
+            found.values.extend(map(_shortened, part.values))
+            found.headers.extend(part.headers)
+            if most is not None and len(found.offsets) >= most:
+                break
+    return Columns._make(column[:most] for column in found)
+
+
+def _shortened(content: bytes | None) -> bytes | None:
+    return content if content is None or len(content) <= _MOST_KEPT else blake2b(content).digest()
 
 
 def _map_upto(start: Point, known: OffsetMap | None) -> OffsetMap:
@@ -252,10 +267,5 @@ def _map_upto(start: Point, known: OffsetMap | None) -> OffsetMap:
             offsets = OffsetMap(Point(0, 0))
             offsets.end = start
         return offsets
-    if known.end != start:
-        if start.target - known.end.target == start.source - known.end.source:
-            known.end = start
-        else:  # gaps are somewhere in between
-            known.is_thinned = True
-            known.end = start
+    known.reach(start)
     return known

@@ -1,8 +1,10 @@
 """Reads partitions as they are fetched, batch by batch, from chosen offsets on: no message is decoded here."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+import anyio
 from anyio.abc import TaskGroup
 
 from gomq.client.cluster.cluster import Cluster
@@ -22,6 +24,8 @@ from gomq_storage.record_fields import Columns
 
 _FETCH_BYTES: Final = 2 << 20
 _BUFFER_BYTES: Final = 16 << 20
+_GRACE_SECONDS: Final = 10.0
+"""Behind the time for which a broker is tried again, whose error says more."""
 
 
 def reading_settings(connection: ConnectionSettings, *, patience: float) -> ConsumerSettings:
@@ -96,6 +100,21 @@ class Source(Scope):
         """
         await self._buffer.wait()
 
+    def check_partitions(self) -> None:
+        """See whether all partitions of the topics are read.
+
+        Raises:
+            MirrorError: a topic has more by now.
+        """
+        assert self._cluster is not None  # it is open
+        for name, count in Counter(each.topic for each in self._positions).items():
+            topic = self._cluster.topic(name)
+            if topic is not None and len(topic.partitions) > count:
+                raise MirrorError(
+                    f"{name} has got more partitions at the source: give it as many at the target "
+                    f"(gomq topic alter {name} --partitions {len(topic.partitions)}), and start the mirror again"
+                )
+
     def drop(self, target: TopicPartition) -> None:
         """Read no more of a partition."""
         assert self._fetcher is not None  # it is open
@@ -110,8 +129,8 @@ class Source(Scope):
         """End the reading: what was handed out is not in the log any more."""
         reason = (
             f"{partition}: the source has lost what was in front of offset {self._positions[partition]}, from "
-            f"{offset} on: its log was cut, or the topic was deleted and made anew. Mirror it to another topic name "
-            "or cluster, or delete the topic at the target and begin again"
+            f"{offset} on: its log was cut, or the topic was deleted and made anew. Mirror it to another cluster, "
+            "or delete the topic at the target and begin again"
         )
         self._buffer.fail(MirrorError(reason), partition)
 
@@ -146,6 +165,7 @@ class Messages(Source):
 
         Raises:
             CorruptMessageError: a batch is damaged.
+            MirrorError: nothing comes.
             GomqError: what went wrong in fetching.
         """
         while True:
@@ -159,6 +179,16 @@ class Messages(Source):
                 return None
             chunk = self.take()
             if chunk is None:
-                await self.wait()
+                await self._wait_for_more()
             else:
                 self._parts = read_columns(chunk, wanted=max(wanted, chunk.wanted), until=self._end)
+
+    async def _wait_for_more(self) -> None:
+        patience = self._settings.retry_timeout + _GRACE_SECONDS
+        with anyio.move_on_after(patience) as waiting:
+            await self.wait()
+        if waiting.cancelled_caught:
+            raise MirrorError(
+                f"{self._partition}: {self._address} has not given offset {self.position(self._partition)} for "
+                f"{patience:g} s, though its end was {self._end}; start the mirror again"
+            )

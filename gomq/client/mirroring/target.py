@@ -49,7 +49,7 @@ class Target(Scope):
 
     Args:
         address: the cluster.
-        topics: what is written to; they must exist.
+        topics: what is written to; they must exist, and are not created again where they are deleted.
         settings: how to reach it, and for how long a batch is tried.
     """
 
@@ -67,7 +67,7 @@ class Target(Scope):
     async def _open(self, group: TaskGroup) -> None:
         self._cluster = cluster = Cluster(self._address, self._settings.connection, group, owner="mirror")
         await cluster.refresh(self._topics)
-        self._sender = Sender(cluster, self._settings, self._accumulator, group)
+        self._sender = Sender(cluster, self._settings, self._accumulator, group, may_create=False)
         group.start_soon(self._sender.run)
         group.start_soon(cluster.keep_fresh, lambda: self._topics)
 

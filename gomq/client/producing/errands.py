@@ -32,6 +32,7 @@ class Errands:
         group: where the tasks run.
         trouble: is told what goes wrong.
         on_done: called when something was fetched.
+        may_create: whether brokers may create topics that are not there.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Errands:
         *,
         trouble: Trouble,
         on_done: Callable[[], None],
+        may_create: bool = True,
     ) -> None:
         self._cluster = cluster
         self._accumulator = accumulator
         self._group = group
         self._trouble = trouble
         self._on_done = on_done
+        self._may_create = may_create
         self._under_way: set[tuple[str, int | str]] = set()
         self._backoffs: dict[int, Backoff] = {}
         self._identity: Identity | None = None
@@ -106,7 +109,7 @@ class Errands:
         unknown_since: float | None = None
         while waiting := [lane for lane in self._accumulator.busy() if lane.target.topic == topic]:
             try:
-                found = (await self._cluster.refresh([topic], may_create=True)).topics.get(topic)
+                found = (await self._cluster.refresh([topic], may_create=self._may_create)).topics.get(topic)
                 if found is not None and found.error_code:
                     raise topic_error(found)
                 unknown_since = None

@@ -28,15 +28,24 @@ class Sender:
         settings: batching and delivery.
         accumulator: what to send.
         group: where connections and leaders are waited for.
+        may_create: whether brokers may create topics that are not there.
     """
 
     def __init__(
-        self, cluster: Cluster, settings: ProducerSettings, accumulator: Accumulator, group: TaskGroup
+        self,
+        cluster: Cluster,
+        settings: ProducerSettings,
+        accumulator: Accumulator,
+        group: TaskGroup,
+        *,
+        may_create: bool = True,
     ) -> None:
         self._settings = settings
         self._accumulator = accumulator
         self._trouble = Trouble()
-        self._errands = Errands(cluster, accumulator, group, trouble=self._trouble, on_done=self.kick)
+        self._errands = Errands(
+            cluster, accumulator, group, trouble=self._trouble, on_done=self.kick, may_create=may_create
+        )
         self._dispatch = Dispatch(
             cluster=cluster,
             settings=settings,

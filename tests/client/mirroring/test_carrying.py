@@ -20,7 +20,7 @@ from gomq_storage.batch import (
 from gomq_storage.compression import Codec
 from gomq_storage.errors import CorruptBatchError
 from gomq_storage.layout import TopicPartition
-from gomq_storage.record import NewRecord, Record, decode_batch, encode_batch
+from gomq_storage.record import NewRecord, Record, build_batch, decode_batch, encode_batch, encode_records
 
 PARTITION = TopicPartition("orders", 0)
 RECORDS = [NewRecord(b"v%d" % number, b"k%d" % number, (("h", b"1"),), 1000 + number) for number in range(4)]
@@ -107,6 +107,19 @@ def test_a_batch_with_missing_messages_is_made_anew_without_the_gap():
     assert len(stored(carried)) == 4
 
 
+def test_the_first_gap_is_between_two_batches_where_that_is_wanted():
+    raw = with_gap(RECORDS[:3], RECORDS[3:], gap=2)
+
+    front, rest = carry(chunk_of(raw), wanted=0, until=None, gap_apart=True)
+    first, second, third = carry(chunk_of(raw), wanted=0, until=None, gap_apart=True, first_alone=True)
+    (together,) = carry(chunk_of(raw), wanted=0, until=None)
+
+    assert (front.runs, front.next_source, rest.runs, rest.next_source) == ((Run(0, 3),), 3, (Run(5, 1),), 6)
+    assert [each.runs for each in (first, second, third)] == [(Run(0, 1),), (Run(1, 2),), (Run(5, 1),)]
+    assert together.runs == (Run(0, 3), Run(5, 1))
+    assert [each.value for each in stored(front) + stored(rest)] == [each.value for each in RECORDS]
+
+
 def test_times_that_the_brokers_clock_set_are_written_into_the_messages():
     raw = stamped(encode_batch(RECORDS, now_ms=5), 0)
     chunk = chunk_of(altered(raw, attributes=0b1000, max_timestamp=99))
@@ -142,3 +155,16 @@ def altered(batch: bytes, **fields: int) -> bytes:
     header = read_header(batch)._replace(**fields)
     crc = crc32c(HEADER.pack(*header)[ATTRIBUTES_POSITION:] + batch[HEADER_SIZE:])
     return HEADER.pack(*header._replace(crc=crc)) + batch[HEADER_SIZE:]
+
+
+def with_gap(front: list[NewRecord], back: list[NewRecord], *, gap: int) -> bytes:
+    """Make a batch of which some messages in the middle were compacted away."""
+    records = [*front, *[NewRecord(b"compacted")] * gap, *back]
+    encoded = [encode_records([each], base_timestamp=1000) for each in records]
+    body = b"".join(
+        each[:3] + bytes([2 * number]) + each[4:]  # the delta of its offset, as a zigzag varint
+        for number, each in enumerate(encoded)
+        if not len(front) <= number < len(front) + gap
+    )
+    raw = build_batch(body, record_count=len(front) + len(back), base_timestamp=1000, max_timestamp=1003)
+    return altered(stamped(raw, 0), last_offset_delta=len(records) - 1)

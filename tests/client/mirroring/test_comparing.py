@@ -17,10 +17,17 @@ def columns_of(messages: list[tuple[int, bytes]], start: int, stop: int) -> Colu
 
 
 def compare(
-    source: list[tuple[int, bytes]], target: list[tuple[int, bytes]], *, pieces: int = 3, may_lack: bool = False
+    source: list[tuple[int, bytes]],
+    target: list[tuple[int, bytes]],
+    *,
+    pieces: int = 3,
+    may_lack: bool = False,
+    may_lack_front: bool = False,
 ) -> Comparison:
     """Compare in pieces, as ``Verifying`` does."""
-    comparison = Comparison(translate=lambda offset: offset, is_timed=True, may_lack=may_lack)
+    comparison = Comparison(
+        translate=lambda offset: offset, is_timed=True, may_lack=may_lack, may_lack_front=may_lack_front
+    )
     read = back = 0
     while comparison.difference is None:
         if comparison.wants_source and read < len(source):
@@ -81,6 +88,20 @@ def test_what_compaction_took_from_either_side_is_no_difference(messages: list[t
     assert found.compared == len(set(source) & set(target))
     assert found.only_at_source == len(set(source) - set(target))
     assert found.only_at_target == len(set(target) - set(source))
+
+
+def test_where_the_source_begins_later_only_what_is_in_front_may_lack():
+    both = [(number, b"%d" % number) for number in range(10)]
+
+    found = compare(both[4:], both, may_lack_front=True)
+    at_source = compare(both[4:], both[:6] + both[7:], may_lack_front=True)
+    at_target = compare(both[4:6] + both[7:], both, may_lack_front=True)
+
+    assert (found.difference, found.compared, found.only_at_target) == (None, 6, 4)
+    assert at_source.difference is not None
+    assert (at_source.difference.source_offset, at_source.difference.target_offset) == (6, 7)
+    assert at_target.difference is not None
+    assert (at_target.difference.source_offset, at_target.difference.target_offset) == (7, 6)
 
 
 def test_a_field_that_differs_is_named():

@@ -19,8 +19,8 @@ from tests.support.brokers import GOMQ, broker_in_thread
 MESSAGES = 2000
 VALUE_BYTES = 500
 LEAST_BYTES = 2 * MESSAGES * VALUE_BYTES
-KILLS = 4
-"""About so many."""
+KILLS = 6
+"""About so many; each is a process that has to be started."""
 
 
 class Ends(NamedTuple):
@@ -64,13 +64,19 @@ async def values(address: str) -> list[tuple[int, bytes | None]]:
     return [(each.partition, each.value) for each in sorted(found, key=lambda each: (each.partition, each.offset))]
 
 
-def mirror_until_done(ends: Ends, *, seed: int) -> int:
-    """Run mirrors, each killed once it has written some more, until one ends by itself; return how many were killed."""
+def mirror_until_done(ends: Ends, *, seed: int, about: int) -> int:
+    """Run mirrors, each killed once it has written some more, until one ends by itself; return how many were killed.
+
+    Args:
+        ends: where from and where to.
+        seed: of when they are killed.
+        about: how many are to be killed, on average.
+    """
     chance = random.Random(seed)
     for kills in itertools.count():
         command = [*GOMQ, "mirror", ends.source, ends.target, "orders", "--rate", "3M", "--timeout", "20"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment())
-        enough = ends.written + chance.randrange(1, 2 * LEAST_BYTES // KILLS)
+        enough = ends.written + chance.randrange(1, 2 * LEAST_BYTES // about)
         while process.poll() is None and ends.written < enough:
             time.sleep(0.002)
         if process.poll() is None:
@@ -87,17 +93,17 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("GOMQ_")}
 
 
-def check_kills(ends: Ends, *, deleted: int, seed: int) -> None:
+def check_kills(ends: Ends, *, deleted: int, seed: int, about: int = KILLS) -> None:
     anyio.run(lambda: fill(ends.source, deleted=deleted))
 
-    kills = mirror_until_done(ends, seed=seed)
+    kills = mirror_until_done(ends, seed=seed, about=about)
 
     assert kills > 0
     assert anyio.run(values, ends.target) == anyio.run(values, ends.source), (seed, kills)
 
 
 def test_what_killed_mirrors_leave_behind_is_completed(ends: Ends):
-    check_kills(ends, deleted=7, seed=1)
+    check_kills(ends, deleted=7, seed=1, about=2)
 
 
 @pytest.mark.soak

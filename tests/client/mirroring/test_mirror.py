@@ -1,77 +1,23 @@
 """Topics carried from one broker to another: all of them, once, and as they were."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
 
 import gomq
-from gomq.client.cluster.settings import ConnectionSettings
 from gomq.client.mirroring.checkpoints import CHECKPOINT_TOPIC
 from gomq.client.mirroring.errors import ForeignMessagesError, MirrorError, StaleEndError
 from gomq.client.mirroring.mirror import Mirror
-from gomq.client.mirroring.plan import MirrorPlan
 from gomq.client.mirroring.settings import MirrorSettings
 from gomq.errors import UnknownTopicError
+from tests.support.mirroring import QUICK, SETTINGS, Pair, messages, mirrored, numbers, publish
 from tests.support.waiting import until
-
-QUICK = ConnectionSettings(first_backoff=0.01, max_backoff=0.05)
-SETTINGS = MirrorSettings(source=QUICK, target=QUICK, patience=10)
-
-
-class Pair(NamedTuple):
-    """Two brokers."""
-
-    source: gomq.Broker
-    target: gomq.Broker
-
-    @property
-    def addresses(self) -> tuple[str, str]:
-        return self.source.address, self.target.address
-
-
-@pytest.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    async with (
-        gomq.Broker(data=tmp_path / "source", listen="127.0.0.1:0", flush="never") as source,
-        gomq.Broker(data=tmp_path / "target", listen="127.0.0.1:0", flush="never") as target,
-    ):
-        yield Pair(source, target)
-
-
-async def publish(address: str, topic: str, *values: bytes, partition: int | None = None) -> None:
-    async with gomq.Producer(address) as producer:
-        messages = [
-            gomq.NewMessage(value, b"k" + value, {"name": b"x", "none": None}, timestamp=1_700_000_000_000 + number)
-            for number, value in enumerate(values)
-        ]
-        await producer.publish_many(topic, messages, partition=partition)
-
-
-async def messages(address: str, topic: str) -> list[gomq.Message]:
-    async with gomq.Consumer(address, topic, replay=True) as consumer:
-        found = [each async for batch in consumer.batches(until=await consumer.end_offsets()) for each in batch]
-    return sorted(found, key=lambda message: (message.partition, message.offset))
-
-
-async def mirrored(pair: Pair, *topics: str) -> MirrorPlan:
-    """Carry topics over, compare both sides, and return what was planned."""
-    async with Mirror(*pair.addresses, settings=SETTINGS) as mirror:
-        plan = await mirror.plan(topics)
-        await mirror.copy(plan)
-        for each in await mirror.verify(plan):
-            assert each.is_same, each
-    return plan
-
-
-def numbers(start: int, stop: int) -> list[bytes]:
-    return [b"%d" % number for number in range(start, stop)]
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
@@ -128,6 +74,22 @@ async def test_groups_go_on_with_the_same_message(pair: Pair):
         assert (await anext(consumer)).value == b"12"
 
 
+async def test_a_group_that_has_gone_on_at_the_target_is_not_set_back(pair: Pair):
+    where = gomq.TopicPartition("orders", 0)
+    await publish(pair.source.address, "orders", *numbers(0, 20))
+    await mirrored(pair, "orders")
+    for broker, offset in ((pair.source, 5), (pair.target, 9)):
+        async with gomq.Admin(broker.address) as admin:
+            await admin.reset_offsets(await admin.plan_reset("billing", to={where: offset}))
+
+    async with Mirror(*pair.addresses, settings=SETTINGS) as mirror:
+        (copied,) = await mirror.copy_groups(await mirror.plan(["orders"]), ["billing"])
+
+    assert (copied.target_offset, copied.is_further) == (5, True)
+    async with gomq.Admin(pair.target.address) as admin:
+        assert (await admin.group_offsets("billing"))[where].committed == 9
+
+
 async def test_what_the_source_deletes_before_its_turn_is_told(pair: Pair):
     await publish(pair.source.address, "orders", *numbers(0, 10))
     await mirrored(pair, "orders")
@@ -148,6 +110,28 @@ async def test_somebody_elses_messages_are_not_added_to(pair: Pair):
     with pytest.raises(ForeignMessagesError, match="delete the topic at the target"):
         await mirrored(pair, "orders")
     assert len(await messages(pair.target.address, "orders")) == 1
+
+
+async def test_a_target_that_was_emptied_is_not_taken_for_one_that_a_mirror_has_filled(pair: Pair):
+    await publish(pair.source.address, "orders", *numbers(0, 20))
+    await publish(pair.target.address, "orders", *numbers(100, 110))
+    async with gomq.Admin(pair.target.address) as admin:
+        await admin.delete_records("orders", {0: 10})
+
+    with pytest.raises(ForeignMessagesError, match="10 messages that no mirror tells of"):
+        await mirrored(pair, "orders")
+
+
+async def test_a_target_that_has_expired_is_gone_on_with(pair: Pair):
+    await publish(pair.source.address, "orders", *numbers(0, 10))
+    await mirrored(pair, "orders")
+    await publish(pair.source.address, "orders", *numbers(10, 20))
+    async with gomq.Admin(pair.target.address) as admin:
+        await admin.delete_records("orders", {0: 10})
+
+    await mirrored(pair, "orders")
+
+    assert [each.offset for each in await messages(pair.target.address, "orders")] == [*range(10, 20)]
 
 
 async def test_a_topic_that_was_made_anew_at_the_source_is_not_carried_on(pair: Pair):

@@ -58,6 +58,38 @@ def test_a_map_that_is_cut_ends_at_or_in_front_of_the_target_and_is_right(runs: 
     assert naive_translation(naive, end.source) == end.target
 
 
+@given(RUNS, st.integers(0, 3), st.integers(1, 5))
+def test_a_place_that_is_reached_without_a_gap_is_mapped_as_its_messages_are(
+    runs: list[tuple[int, int]], gap: int, count: int
+):
+    offsets, naive = built([*runs, (gap, count)])
+    reached, _ = built(runs)
+    reached.skip_to(reached.end.source + gap)
+
+    reached.reach(offsets.end)
+
+    assert [reached.translate(each).target for each in range(offsets.end.source + 3)] == [
+        naive_translation(naive, each) for each in range(offsets.end.source + 3)
+    ]
+    assert reached.keeps_offsets == offsets.keeps_offsets
+
+
+@given(RUNS, st.integers(1, 20), st.integers(1, 5))
+def test_of_a_place_behind_gaps_that_are_not_known_no_offset_in_between_is_told(
+    runs: list[tuple[int, int]], gaps: int, count: int
+):
+    offsets, naive = built(runs)
+    before = offsets.end
+
+    offsets.reach(Point(before.source + count + gaps, before.target + count))
+
+    assert not offsets.keeps_offsets
+    for each in range(offsets.end.source):
+        anchor, target = offsets.translate(each)
+        assert target in ({None, naive_translation(naive, each)} if each <= before.source else {None})
+        assert naive_translation(naive, anchor.source) == anchor.target
+
+
 def test_a_map_of_many_gaps_stays_small_and_says_where_it_does_not_know():
     runs = [(1 + number % 3, 1 + number % 2) for number in range(3 * MOST_POINTS)]
     offsets, naive = built(runs)

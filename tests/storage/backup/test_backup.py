@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gomq_storage.backup import BackupError, BackupReport, back_up, list_backups, read_manifest, size_of
+from gomq_storage.backup import BackupReport, back_up, size_of
 from gomq_storage.backup_files import BackupFiles, SourceFile
+from gomq_storage.backup_places import BackupError, list_backups, read_manifest
 from gomq_storage.backup_restoring import find_backup, restore
 from gomq_storage.cleaner import Cleaner
 from gomq_storage.config import CleanupPolicy, LogConfig
