@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from gomq.cli import mirror_output
 from gomq.cli.asking import notice
 from gomq.cli.interrupts import Interruption, interruptible
+from gomq.cli.mirror import output
 from gomq.cli.naming import pattern
 from gomq.cli.options import FAILED, addresses, examples, format_option, option, run, utf8
 from gomq_dump.progress import progress
@@ -138,7 +138,7 @@ async def _mirror(connected: "Mirror", wanted: _Wanted, interruption: Interrupti
         for line in topic.notices:
             notice(line)
     if wanted.dry_run:
-        mirror_output.print_plan(plan, wanted.output_format)
+        output.print_plan(plan, wanted.output_format)
         if wanted.groups:
             notice("groups are translated once the messages are there, by what was copied")
         return 0
@@ -149,12 +149,12 @@ async def _mirror(connected: "Mirror", wanted: _Wanted, interruption: Interrupti
             await connected.copy(plan, follow=wanted.follow, on_progress=advance)
     finally:
         sys.stderr.flush()
-        mirror_output.print_copied(connected.copied(), wanted.output_format)
+        output.print_copied(connected.copied(), wanted.output_format)
     if interruption.exit_code and not wanted.follow:
         notice("stopped; the same command goes on from here")
         return 0
     code = await _verify(connected, plan, wanted) if wanted.verify else 0
-    mirror_output.print_groups(await connected.copy_groups(plan, wanted.groups), wanted.output_format)
+    output.print_groups(await connected.copy_groups(plan, wanted.groups), wanted.output_format)
     return code
 
 
@@ -162,5 +162,5 @@ async def _verify(connected: "Mirror", plan: "MirrorPlan", wanted: _Wanted) -> i
     total = sum(each.source_offset for each in connected.copied())
     with progress("verifying", total, unit="messages") as advance:
         verified = await connected.verify(plan, on_progress=advance)
-    mirror_output.print_verified(verified, wanted.output_format)
+    output.print_verified(verified, wanted.output_format)
     return 0 if all(each.is_same for each in verified) else FAILED
