@@ -64,7 +64,7 @@ class FollowedLog:
     """One partition's log, read as far as it has been written."""
 
     def __init__(self, log: PartitionLog, selection: Selection, wanted: BatchFilter, shown: Shown) -> None:
-        self.is_over = False
+        self.is_over: bool = False
         """Whether nothing more will come."""
         self._log = log
         self._selection = selection

@@ -29,15 +29,15 @@ class BatchFilter:
     def __init__(
         self, selection: Selection, *, with_records: bool, with_control: bool = True, by_header: bool = False
     ) -> None:
-        self.skip = 0
+        self.skip: int = 0
         """How many of the records that are selected next are left out."""
-        self.left = MAX_OFFSET if selection.limit is None else selection.limit
+        self.left: int = MAX_OFFSET if selection.limit is None else selection.limit
         """How many more are wanted."""
-        self.shows_records = with_records or selection.shows_records
-        self.needs_records = not by_header and (self.shows_records or selection.looks_into_records)
+        self.shows_records: bool = with_records or selection.shows_records
+        self.needs_records: bool = not by_header and (self.shows_records or selection.looks_into_records)
         """Whether batches have to come with their records."""
         self.by_header = by_header
-        self.counts_by_header = not selection.looks_into_records and (
+        self.counts_by_header: bool = not selection.looks_into_records and (
             selection.from_offset == 0 and selection.to_offset == MAX_OFFSET
         )
         """Whether a batch's header is enough for ``count``."""

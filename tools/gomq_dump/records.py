@@ -62,8 +62,6 @@ class DecodedRecords(Sequence[Record]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]  # it may be large, and is compared in tests alone
-
 
 def read_records(position: int, batch: memoryview, header: BatchHeader) -> DecodedRecords | Finding:
     """Read the records of the batch that lies at a position of its file."""

@@ -60,7 +60,7 @@ class Publishing:
         """Bytes of the chunk at work that are done, as far as that was told."""
         self._behind: LinePlace | None = None
         """The line behind those that are published."""
-        self.tally = Tally(topic=plan.topic)
+        self.tally: Tally = Tally(topic=plan.topic)
 
     async def run(self) -> None:
         """Publish all of it.

@@ -36,7 +36,7 @@ class UnreadableMessageError(ValueError):
 
     def __init__(self, reason: str, kafkas_words: str | None = None) -> None:
         super().__init__(reason)
-        self.kafkas_words = reason if kafkas_words is None else kafkas_words
+        self.kafkas_words: str = reason if kafkas_words is None else kafkas_words
         """What Kafka's tool shows in the place of what it cannot read."""
 
 

@@ -30,7 +30,7 @@ class PartitionWriter:
     def __init__(self, files: Files, directory: Path, config: LogConfig, *, keeps_segments: bool) -> None:
         self.next_offset: int | None = None
         """Behind the last batch; None before the first segment."""
-        self.has_gaps = False
+        self.has_gaps: bool = False
         """Whether offsets are missing between batches."""
         self.directory = directory
         self._files = files

@@ -132,7 +132,7 @@ class HeldFile(ReadOnlyFile):
 
     def __init__(self, path: Path, content: bytes = b"") -> None:
         super().__init__(path)
-        self.content = bytearray(content)
+        self.content: bytearray = bytearray(content)
 
     def size(self) -> int:
         """Bytes in the file."""
