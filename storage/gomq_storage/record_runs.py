@@ -25,6 +25,9 @@ _MOST_HEADERS: Final = 8
 _LONGEST_NAME: Final = 64
 _CONTINUES: Final = bytes(byte >> 7 for byte in range(256))
 """For each byte of a varint, whether another one follows."""
+_HALVES: Final = bytes(byte >> 1 for byte in range(256))
+_EVEN: Final = bytes(range(0, 256, 2))
+"""Varints of one byte that are not negative, which are half as much."""
 
 
 class _Shape(NamedTuple):
@@ -146,6 +149,8 @@ def _put_timestamps(timestamps: list[int], run: bytes, shape: _Shape, slot: int)
         delta = _deltas([column[:1] for column in columns])[0]
         if delta:
             timestamps[slot : slot + count] = [base + delta] * count
+    elif len(columns) == 1 and not columns[0].translate(None, _EVEN):
+        timestamps[slot : slot + count] = [base + delta for delta in columns[0].translate(_HALVES)]
     else:
         timestamps[slot : slot + count] = [base + delta for delta in _deltas(columns)]
 

@@ -109,6 +109,17 @@ def test_every_option_has_a_variable_that_is_checked(
     assert "GOMQ_DUMP_FOLLOW is 'perhaps', choose from 1, true" in run(capsys, data, code=2)[1]
 
 
+def test_what_is_given_takes_the_place_of_a_variable(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("GOMQ_DUMP_PARTITION", "0")
+    words = ["--tail", "1", "-f", r"%t-%p\n", data]
+
+    assert set(run(capsys, *words)[0]) == {"orders-0", "other-0"}
+    assert run(capsys, "--partition", "1", *words)[0] == ["orders-1"]
+    assert set(run(capsys, "--partition", "1", "--partition", "0", *words)[0]) == {"orders-0", "orders-1", "other-0"}
+
+
 @pytest.fixture
 def interrupts() -> Iterator[None]:
     """See that what is started takes interrupts, though the tests run where they are ignored, as behind &."""

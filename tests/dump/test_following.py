@@ -1,5 +1,6 @@
 """Following a log that grows: what is appended comes once, in order, whatever happens to the files meanwhile."""
 
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from gomq_dump.batches import Batch
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.following import FollowedLog, follow
+from gomq_dump.following import FollowedLog, allow_open_files, follow
 from gomq_dump.inspection import FileStart
 from gomq_dump.matching import BatchFilter
 from gomq_dump.paths import collect
@@ -260,3 +261,14 @@ def test_an_upper_offset_ends_it(partition: Path):
 
     assert len([item for item in items if isinstance(item, Batch)]) == 5
     assert read_header(writes[0]).base_offset == 5 * RECORDS_EACH
+
+
+def test_as_many_files_may_be_open_as_the_system_allows():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        allow_open_files()
+
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -49,6 +49,7 @@ def test_letters_braces_and_escapes(text: str, written: bytes, written_of_nulls:
         ("\\", "there is no escape \\; there are"),
         ("%k{json}", "there is no %k{json}; there are %k{hex}, %k{base64}; write %{ for the character"),
         ("%s{hex", "a { has no }; write %{ for the character"),
+        ("%T{%H\udcff}", "what is in the braces of %T is no UTF-8 text"),
     ],
 )
 def test_what_means_nothing_is_named_with_what_there_is(text: str, message: str):

@@ -88,6 +88,29 @@ def test_lines_that_are_all_the_same_are_written_so_often(count: int):
     assert line.write() == b"100% 7\n" * count
 
 
+@given(
+    st.sampled_from([0, 9_990, 10_000, 19_960, 1_767_225_600_000, 2**63 - 200]),
+    st.lists(st.integers(-3, 90) | st.integers(0, 2), min_size=1, max_size=80),
+)
+def test_numbers_are_written_as_one_by_one(first: int, steps: list[int]):
+    numbers = [first + step for step in steps]
+    line = LineTemplate(len(numbers))
+    line.numbers(numbers)
+    line.text(b"\n")
+
+    assert line.write() == b"".join([b"%d\n" % number for number in numbers])
+
+
+@given(st.sampled_from([0, 9_990, 10_000, 19_960, 2**63 - 200]), st.integers(1, 80), st.booleans())
+def test_ascending_numbers_are_written_as_one_by_one(first: int, count: int, with_gap: bool):
+    numbers = [*range(first, first + count), first + count + with_gap]
+    line = LineTemplate(len(numbers))
+    line.ascending(numbers)
+    line.text(b"\n")
+
+    assert line.write() == b"".join([b"%d\n" % number for number in numbers])
+
+
 @given(st.lists(records, max_size=5), st.integers(-7, 7), st.slices(5))
 def test_decoded_records_are_a_sequence_of_records(batch: list[Record], index: int, part: slice):
     decoded = DecodedRecords.of(batch)

@@ -37,6 +37,12 @@ UNAIDED = TOGETHER.replace(
     "write = jobs.BatchWriter.write; numbers = iter(range(2));"
     "jobs.BatchWriter.write = lambda self, job: write(self, job) if next(numbers, None) is not None else sys.exit(99)",
 ).replace("workers.processors", "import sys; workers.processors")
+# What waits behind a job is counted.
+BOUNDED = TOGETHER.replace(
+    "SPECIAL",
+    "import sys; parallel._MOST_PENDING = 5; finish = parallel.ParallelShow._finish;"
+    "parallel.ParallelShow._finish = lambda self: sys.exit(98) if len(self._pending) > 6 else finish(self)",
+)
 TOGETHER = TOGETHER.replace("SPECIAL; ", "")
 
 
@@ -74,6 +80,10 @@ def test_several_processes_write_what_one_does(partition: Path, words: list[str]
 
 def test_workers_do_all_the_jobs_but_the_first(partition: Path):
     assert ran(UNAIDED, "--records", partition) == ran(ALONE, "--records", partition)
+
+
+def test_entries_of_an_index_do_not_pile_up_behind_a_job(partition: Path):
+    assert ran(BOUNDED, "--records", partition) == ran(ALONE, "--records", partition)
 
 
 @pytest.mark.parametrize("code", [FORSAKEN, REPLACED, NARROW], ids=["forsaken", "replaced", "narrow"])

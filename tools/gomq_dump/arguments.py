@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from gomq_dump import selection, whole
+from gomq_dump.command_parser import CommandParser, Repeated
 from gomq_dump.decoders import choosing
 
 FORMATS: Final = ("text", "json")
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", metavar="DIR", help="PATH is a topic's name in this data directory")
     parser.add_argument(
-        "--partition", type=int, action="append", default=[], metavar="N", help="this partition alone; repeatable"
+        "--partition", type=int, action=Repeated, default=[], metavar="N", help="this partition alone; repeatable"
     )
     parser.add_argument(
         "-f", "--format-string", metavar="FORMAT", help="show messages alone, such as '%%o %%k %%s\\n'; see below"
@@ -87,7 +88,7 @@ _PARTS: Final[Sequence[Callable[[argparse.ArgumentParser], None]]] = (
 
 def make_parser(environment: Mapping[str, str] = os.environ) -> argparse.ArgumentParser:
     """Make the parser, its defaults taken from the environment where that has any."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="gomq-dump",
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from crc32c import crc32c
 
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.foreign import describe_content
 from gomq_dump.reader import CHUNK_BYTES, ByteReader
 from gomq_dump.resync import BatchSearch, batch_crc
+from gomq_dump.tails import explain_tail
 from gomq_storage.batch import (
     ATTRIBUTES_POSITION,
     HEADER_SIZE,
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 NO_LEADER_EPOCH: Final = -1
 _CODEC_BITS: Final = 0b111
 _OLD_MAGICS: Final = frozenset({0, 1})
-_MIN_ZEROS: Final = HEADER_SIZE
-"""As many zeros at the end of a file as no record is likely to end in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +193,7 @@ class LogWalk:
         following = self._search.find(position + 1, lowest_offset=self.next_offset, highest_offset=highest)
         self._after_damage = True
         if following is None:
-            return replace(self._explain_tail(finding), size=size - position), size
+            return replace(explain_tail(self._reader, finding), size=size - position), size
         if finding.problem is Problem.TORN_TAIL:
             message = "the batch's length field leads beyond the end of the file, yet batches follow; its size"
             expected = f"at most {finding.found}"
@@ -203,23 +201,6 @@ class LogWalk:
                 finding, problem=Problem.LENGTH, message=message, expected=expected, found=finding.expected
             )
         return replace(finding, size=following - position), following
-
-    def _explain_tail(self, finding: Finding) -> Finding:
-        """Say more of a damaged place that no good batch follows."""
-        position, size = finding.position, self._reader.size
-        zeros_from = self._reader.end_without_zeros(position, size)
-        if zeros_from == position:
-            message = "nothing but zeros up to the end of the file"
-            return Finding(problem=Problem.ZEROED_TAIL, position=position, message=message)
-        if finding.problem is Problem.TORN_TAIL:
-            return finding
-        if size - zeros_from >= _MIN_ZEROS:
-            message = f"the file ends in {size - zeros_from} zeros, which begin within this batch"
-            return replace(finding, problem=Problem.ZEROED_TAIL, message=message, expected=None, found=None)
-        if position == 0:
-            content = describe_content(bytes(self._reader.view(0, HEADER_SIZE)))
-            return replace(finding, expected="record batches", found=content)
-        return finding
 
     def _may_start_at(self, position: int) -> bool:
         """Whether a position may be the end of a batch whose CRC does not hold: another starts there, or the end."""

@@ -6,7 +6,9 @@ again; that is cheap, and works on every file system.
 """
 
 import os
+import resource
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from gomq_dump.batches import Batch, LogWalk
@@ -193,6 +195,14 @@ class FollowedLog:
         if self._segment is not None:
             yield from self._shown.of(self._segment.file, None, [_note(message, 0)])
         self.close()
+
+
+def allow_open_files() -> None:
+    """Take what the system allows: a data directory may have more partitions than a shell's limit, each a file open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(OSError, ValueError):  # macOS says that there is no limit, and has one
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _note(message: str, position: int) -> Finding:

@@ -157,6 +157,10 @@ class _Parser:
     def _piece_with_braces(self, letter: str, inside: str) -> _Piece:
         field = _PIECES[letter].field
         if letter == "T":
+            try:
+                inside.encode()
+            except UnicodeEncodeError:  # an argument's bytes that strftime cannot take
+                raise self._error("what is in the braces of %T is no UTF-8 text") from None
             return _Piece(field, _time_writer(inside))
         if inside not in _ENCODINGS:
             there_are = ", ".join(f"%{letter}{{{name}}}" for name in _ENCODINGS)
@@ -205,7 +209,7 @@ def _time_writer(form: str) -> _Show:
             moment = datetime.fromtimestamp(timestamp // 1000, UTC).replace(microsecond=timestamp % 1000 * 1000)
         except (ValueError, OverflowError, OSError):  # beyond the year 9999: no calendar has it
             return b"%d" % timestamp
-        return moment.strftime(form).encode(errors="surrogateescape")
+        return moment.strftime(form).encode()
 
     return show
 

@@ -18,6 +18,8 @@ from gomq_dump.workers import Worker
 _FIRST_JOBS: Final = 8
 """So many are done here before anybody is hired: a look at a log's first lines should not start processes."""
 _MOST_WORKERS: Final = 8
+_MOST_PENDING: Final = 256
+"""Of a log's other items, such as an index's entries, no more wait behind a job than this."""
 
 
 class ParallelShow:
@@ -56,7 +58,7 @@ class ParallelShow:
                     self._pending.append((self._hand_out(entry), entry))
                 else:
                     self._pending.append((None, entry))
-                while self._pending and self._pending[0][0] is None:
+                while self._pending and (self._pending[0][0] is None or len(self._pending) > _MOST_PENDING):
                     is_damaged |= self._finish()
             while self._pending:
                 is_damaged |= self._finish()

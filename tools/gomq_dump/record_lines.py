@@ -4,7 +4,8 @@ What the records of a batch have in common is worked out once; see ``line_templa
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from contextlib import suppress
+from typing import Final, NamedTuple, cast
 
 from gomq_dump.java_text import decode_as_java
 from gomq_dump.line_template import LineTemplate
@@ -12,6 +13,7 @@ from gomq_storage.record_fields import Columns, Headers
 
 _MAX_SEQUENCE: Final = 2**31 - 1
 _NO_SEQUENCE: Final = -1
+_NULL_SIZE: Final = -1
 
 
 class RecordKind(NamedTuple):
@@ -23,26 +25,38 @@ class RecordKind(NamedTuple):
 
 
 def record_lines(columns: Columns, kind: RecordKind) -> bytes:
-    """Write a line for each record."""
-    count = len(columns.offsets)
-    if not count:
+    """Write a line for each record; what is no UTF-8 is written as Java's text does, with replacement characters."""
+    if not columns.offsets:
         return b""
-    line = LineTemplate(count)
+    lines = _write(columns, kind)
+    if not lines.isascii():
+        try:
+            lines.decode()  # what is text in one piece is so in each: around them is ASCII
+        except UnicodeDecodeError:
+            shown = columns._replace(keys=_as_java(columns.keys), values=_as_java(columns.values))
+            return _write(columns, kind, shown=shown)
+    return lines
+
+
+def _write(columns: Columns, kind: RecordKind, *, shown: Columns | None = None) -> bytes:
+    """Write the lines; keys and values as they are shown, if that is not as they are."""
+    line = LineTemplate(len(columns.offsets))
+    key_sizes, value_sizes = _sizes(columns.keys), _sizes(columns.values)
     line.text(b"| offset: ")
-    line.numbers(columns.offsets)
-    line.text(b" %s: " % kind.time_name.encode())
+    line.ascending(columns.offsets)
+    line.text(b" %b: " % kind.time_name.encode())
     line.numbers(columns.timestamps)
     line.text(b" keySize: ")
-    line.numbers(_sizes(columns.keys))
+    line.numbers(key_sizes)
     line.text(b" valueSize: ")
-    line.numbers(_sizes(columns.values))
+    line.numbers(value_sizes)
     line.text(b" sequence: ")
-    line.numbers(sequences(columns.offsets, kind))
+    put_sequences(line, columns.offsets, kind)
     line.text(b" headerKeys: [")
     _put_names(line, columns.headers)
     line.text(b"]")
-    _put_bytes(line, b" key: ", columns.keys)
-    _put_bytes(line, b" payload: ", columns.values)
+    _put_bytes(line, b" key: ", (shown or columns).keys, key_sizes)
+    _put_bytes(line, b" payload: ", (shown or columns).values, value_sizes)
     line.text(b"\n")
     return line.write()
 
@@ -54,43 +68,38 @@ def _put_names(line: LineTemplate, headers: Sequence[Headers]) -> None:
         names = [held[0][0] for held in headers]
     else:
         names = [",".join([name for name, _ in held]) for held in headers]
-    line.small([name.encode() for name in names])
+    line.texts([name.encode() for name in names])
 
 
-def _put_bytes(line: LineTemplate, title: bytes, parts: list[bytes | None]) -> None:
-    """Add a title and bytes as text, or nothing in lines where they are null."""
-    nulls = parts.count(None)
-    if nulls == line.count:
-        return
+def _put_bytes(line: LineTemplate, title: bytes, parts: Sequence[bytes | None], sizes: list[int]) -> None:
+    """Add a title and bytes, or nothing in lines where they are null."""
+    nulls = sizes.count(_NULL_SIZE)
     if nulls == 0:
         line.text(title)
-        line.large(as_text(parts))
-        return
-    shown = as_text([b"" if part is None else part for part in parts])
-    line.small([b"" if part is None else title + text for part, text in zip(parts, shown, strict=True)])
+        line.texts(cast("Sequence[bytes]", parts))
+    elif nulls < line.count:
+        line.texts([b"" if part is None else title + part for part in parts])
 
 
-def as_text(parts: Sequence[Any]) -> Sequence[bytes]:
-    """Write bytes as Java's text does: those that are UTF-8 as they are, others with replacement characters."""
-    joined = b" ".join(parts)
-    if not joined.isascii():
-        try:
-            joined.decode()  # what is text in one piece is so in each: nothing goes on behind a space
-        except UnicodeDecodeError:
-            return [decode_as_java(part).encode() for part in parts]
-    return parts
+def _as_java(parts: Sequence[bytes | None]) -> list[bytes | None]:
+    return [None if part is None else decode_as_java(part).encode() for part in parts]
 
 
-def _sizes(parts: list[bytes | None]) -> Sequence[int]:
-    nulls = parts.count(None)
-    if nulls == 0:
-        return list(map(len, parts))  # type: ignore[arg-type]  # none is None
-    return [-1] * len(parts) if nulls == len(parts) else [-1 if part is None else len(part) for part in parts]
+def _sizes(parts: Sequence[bytes | None]) -> list[int]:
+    if parts[0] is not None:
+        with suppress(TypeError):  # counting nulls first would take as long
+            return list(map(len, cast("Sequence[bytes]", parts)))
+    return [_NULL_SIZE if part is None else len(part) for part in parts]
 
 
-def sequences(offsets: list[int], kind: RecordKind) -> Sequence[int]:
-    """Work out records' sequence numbers, which start again from 0 behind the largest there is."""
+def put_sequences(line: LineTemplate, offsets: list[int], kind: RecordKind) -> None:
+    """Add records' sequence numbers, which start again from 0 behind the largest there is."""
     if kind.base_sequence < 0:
-        return [_NO_SEQUENCE] * len(offsets)
+        line.text(b"%d" % _NO_SEQUENCE)
+        return
     first = kind.base_sequence - kind.base_offset
-    return [(first + offset) & _MAX_SEQUENCE for offset in offsets]
+    sequences = [(first + offset) & _MAX_SEQUENCE for offset in offsets]
+    if sequences[0] <= sequences[-1]:
+        line.ascending(sequences)
+    else:
+        line.numbers(sequences)

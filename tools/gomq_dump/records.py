@@ -17,7 +17,7 @@ PIECE_RECORDS: Final = 1 << 16
 """Records of which the fields are in memory at once; of what is larger, each piece is decoded when it is its turn."""
 
 
-class DecodedRecords(Sequence[Record]):
+class DecodedRecords(Sequence[Record]):  # noqa: PLW1641 - it may be large, and is compared in tests alone
     """The records of one batch, or some of them: row by row as a sequence, many at once field by field.
 
     Args:

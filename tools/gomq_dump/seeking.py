@@ -1,7 +1,9 @@
-"""Find where to begin to read a log, through its indexes, which are never believed.
+"""Find where to begin to read a log, through its indexes, which are believed as little as possible.
 
 An index entry is followed only where it leads to a batch that is whole, with a CRC that holds, and that is the one it
-speaks of. Where it does not, the log is read from its first byte: an index that lies costs time, never a record.
+speaks of. Where it does not, the log is read from its first byte: an offset index that lies costs time, never a record.
+A time index says besides that nothing in front of a batch is newer. That is believed, since only the whole log could
+tell; ``--verify`` checks it.
 """
 
 from bisect import bisect_left, bisect_right

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from gomq_dump.command_parser import Repeated
 from gomq_dump.moments import MomentError, parse_moment
 
 MAX_OFFSET: Final = 2**63 - 1
@@ -69,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--to-offset", type=offset, metavar="OFFSET", help="up to this offset, itself not included")
     group.add_argument("--since", metavar="TIME", help="from this time on: 2026-11-26T10:00:00Z, @MS, 15m (ago)")
     group.add_argument("--until", metavar="TIME", help="up to this time, itself not included")
-    group.add_argument("--key", action="append", default=[], metavar="TEXT", help="records with this key; repeatable")
+    group.add_argument("--key", action=Repeated, default=[], metavar="TEXT", help="records with this key; repeatable")
     group.add_argument("--grep", metavar="REGEX", help="records with a match in key, value or a header's value")
     group.add_argument("--limit", type=count, metavar="N", help="no more than N records, in all")
     group.add_argument("--tail", type=count, metavar="N", help="the last N records of each partition")

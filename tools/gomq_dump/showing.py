@@ -101,6 +101,7 @@ def _selected_items(
     logs = selecting.partition_logs(files)
     wanted = _filter(arguments, selection, by_header=by_header)
     if selection.follow:
+        following.allow_open_files()
         return following.follow(logs, selection, wanted, pause=_pause)
     shown = selecting.Shown()
     return (item for log in logs for item in selecting.read_selected(log, selection, wanted, shown))

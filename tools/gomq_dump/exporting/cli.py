@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Final
 
 from gomq_dump.batches import Batch, LogWalk
+from gomq_dump.command_parser import CommandParser
 from gomq_dump.exporting.lines import Place, batch_lines, segment_line
 from gomq_dump.findings import Finding, Problem
 from gomq_dump.paths import SegmentFile, UnusablePathError, collect
@@ -57,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="gomq-dump export",
         description=_DESCRIPTION,
         epilog=_EPILOG,

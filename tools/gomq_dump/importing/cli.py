@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from gomq_dump.command_parser import CommandParser
 from gomq_dump.importing.batches import UnfinishedBatchError
 from gomq_dump.importing.lines import MAX_LINE_BYTES, LineError, read_line
 from gomq_dump.importing.target import Options, Target
@@ -91,7 +92,7 @@ def _check_and_import(arguments: argparse.Namespace) -> int:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="gomq-dump import",
         description=_DESCRIPTION,
         epilog=_EPILOG,

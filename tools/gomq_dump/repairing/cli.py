@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from gomq_dump.command_parser import CommandParser
 from gomq_dump.progress import progress
 from gomq_dump.repairing.copying import write_copy
 from gomq_dump.repairing.directory import (
@@ -79,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="gomq-dump repair",
         description=_DESCRIPTION,
         epilog=_EPILOG,

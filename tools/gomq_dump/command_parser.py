@@ -1,0 +1,25 @@
+"""The parser of a command line whose errors are one line, as those of ``gomq`` are."""
+
+import argparse
+from typing import Final, NoReturn
+
+_UNUSABLE: Final = 2
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Says what is wrong and where to read on; argparse would put all options there are in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with a line that says what is wrong."""
+        self.exit(_UNUSABLE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+class Repeated(argparse.Action):
+    """What may be given more than once, and then takes the place of the default; argparse would add it to that."""
+
+    def __call__(
+        self, _parser: object, namespace: argparse.Namespace, values: object, _option: str | None = None
+    ) -> None:
+        """Take what was given once more."""
+        held = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [values] if held is self.default else [*held, values])
