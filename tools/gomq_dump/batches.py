@@ -46,8 +46,6 @@ class Batch:
     """CRC-32C of the bytes that are there."""
     records: "Sequence[Record] | None"
     """None where they were not asked for, or cannot be read; else all of them, or those that are selected."""
-    data: memoryview | None = None
-    """Its bytes, where they were asked for and somebody could read records of them."""
 
     @property
     def is_valid(self) -> bool:
@@ -62,7 +60,6 @@ class LogWalk:
         reader: the file; who refreshes it can walk on where the walk ended.
         base_offset: that in the file's name.
         with_records: whether batches come with their records.
-        with_data: whether they come with their bytes, so that somebody else can read the records.
         start: byte of the file at which a batch begins, from which on to walk.
     """
 
@@ -72,7 +69,6 @@ class LogWalk:
         base_offset: int,
         *,
         with_records: bool = False,
-        with_data: bool = False,
         start: int = 0,
     ) -> None:
         self.next_offset: int = base_offset
@@ -85,7 +81,6 @@ class LogWalk:
         self._search = BatchSearch(reader)
         self._base_offset = base_offset
         self._with_records = with_records
-        self._with_data = with_data
         self._is_first = start == 0
         self._after_damage = start > 0  # of offsets in front of the start nothing is known
         self._leader_epoch = NO_LEADER_EPOCH
@@ -168,9 +163,7 @@ class LogWalk:
             codec = header.attributes & _CODEC_BITS
             message = "no such compression codec"
             finding = Finding(problem=Problem.CODEC, position=position, message=message, found=codec)
-        if self._with_data and header.size <= CHUNK_BYTES:
-            batch = replace(batch, data=self._reader.view(position, header.size))
-        elif (self._with_records or self._with_data) and (batch.is_valid or header.size <= CHUNK_BYTES):
+        if self._with_records and (batch.is_valid or header.size <= CHUNK_BYTES):
             records = self._read_records(position, header)
             if not isinstance(records, Finding):
                 batch = replace(batch, records=records)

@@ -28,8 +28,6 @@ class FileStart:
     file: SegmentFile
     size: int | None
     """Bytes of the file; None where it cannot be opened."""
-    identity: tuple[int, int] | None = None
-    """Which file it is, whatever has its name by now; None where that does not matter."""
 
 
 Item: TypeAlias = "FileStart | Batch | OffsetEntry | TimeEntry | SmallItem | Finding"
@@ -38,9 +36,8 @@ Item: TypeAlias = "FileStart | Batch | OffsetEntry | TimeEntry | SmallItem | Fin
 class Inspection:
     """Reads the files of partitions, which it must be given in the order of their offsets."""
 
-    def __init__(self, *, with_records: bool, with_data: bool = False) -> None:
+    def __init__(self, *, with_records: bool) -> None:
         self._with_records = with_records
-        self._with_data = with_data
         self._end_offset: int | None = None
         """Where the segment in front ended, as far as one was read."""
 
@@ -55,7 +52,7 @@ class Inspection:
             yield unreadable(error)
             return
         with reader:
-            yield FileStart(file, reader.size, reader.identity)
+            yield FileStart(file, reader.size)
             try:
                 yield from self._read(file, reader)
             except OSError as error:
@@ -81,7 +78,7 @@ class Inspection:
                 yield finding
         # A snapshot of KRaft's metadata has offsets of its own, from 0 on.
         base_offset = file.base_offset if file.is_segments else 0
-        walk = LogWalk(reader, base_offset, with_records=self._with_records, with_data=self._with_data)
+        walk = LogWalk(reader, base_offset, with_records=self._with_records)
         yield from walk
         if is_in_chain:
             self._end_offset = walk.next_offset

@@ -23,20 +23,16 @@ class BatchFilter:
         selection: what is selected.
         with_records: whether records are to be shown, or only batches that have some.
         with_control: whether the records of control batches count, which no consumer sees.
-        by_header: whether batches come with their bytes only, for another filter to look into.
     """
 
-    def __init__(
-        self, selection: Selection, *, with_records: bool, with_control: bool = True, by_header: bool = False
-    ) -> None:
+    def __init__(self, selection: Selection, *, with_records: bool, with_control: bool = True) -> None:
         self.skip: int = 0
         """How many of the records that are selected next are left out."""
         self.left: int = MAX_OFFSET if selection.limit is None else selection.limit
         """How many more are wanted."""
         self.shows_records: bool = with_records or selection.shows_records
-        self.needs_records: bool = not by_header and (self.shows_records or selection.looks_into_records)
+        self.needs_records: bool = self.shows_records or selection.looks_into_records
         """Whether batches have to come with their records."""
-        self.by_header = by_header
         self.counts_by_header: bool = not selection.looks_into_records and (
             selection.from_offset == 0 and selection.to_offset == MAX_OFFSET
         )
@@ -57,7 +53,7 @@ class BatchFilter:
         if not self._may_have_some(batch.header):
             return None
         if batch.records is None:
-            return None if self._selection.looks_into_records and batch.data is None else batch
+            return None if self._selection.looks_into_records else batch
         picked = self._pick(batch)
         count = len(picked)
         if count == 0:

@@ -206,9 +206,7 @@ def _read_segment(
     with reader:
         try:
             start = position or lowest(reader, file, selection)
-            walk = LogWalk(
-                reader, first_offset(file), with_records=wanted.needs_records, with_data=wanted.by_header, start=start
-            )
+            walk = LogWalk(reader, first_offset(file), with_records=wanted.needs_records, start=start)
             yield from shown.of(file, reader.size, leave_selected(walk, wanted), identity=reader.identity)
         except OSError as error:
             yield from shown.of(file, reader.size, [unreadable(error)])
