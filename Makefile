@@ -23,9 +23,11 @@ $(VENV)/.dev: $(VENV)/.run
 demo: $(VENV)/.run  ## publish this repository's own lines, replay them from offset 0, compare, dump the segments
 	@$(BIN)/gomq demo README.md pyproject.toml gomq/__init__.py storage/gomq_storage/log.py
 
-# Two workers, for two cores; each takes whole files, so that what a file's tests share is set up once.
+# Four workers, for two cores: half of the time the client's tests wait for answers that do not come. Each takes whole
+# files, so that what a file's tests share is set up once; tests/conftest.py says in which order. Bytecode is kept, even
+# where a shell says otherwise: each worker would compile everything anew, and so would every `gomq` that a test starts.
 test: interop-kafka interop-clients  ## run every test that ends within minutes
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev  ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .

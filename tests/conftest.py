@@ -1,18 +1,32 @@
-"""What all tests share: both event loops, and a broker of their own."""
+"""What all tests share: both event loops, and a broker of their own; and in which order workers take them."""
 
 import gc
 import os
 import shutil
 from collections.abc import AsyncIterator
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import gomq
 
 MEMORY: Path = Path("/dev/shm")
 MEMORY_BYTES = 4 << 30
+TESTS = Path(__file__).parent
+KAFKA = "kafka_broker"
+"""The fixture that starts Apache Kafka."""
+SLOW_FOLDERS = ("interop", "typing", ".", "cli")
+"""What begins in them takes long: at the end one worker would be at it, and the others idle."""
+ENDED = count(1)
+TESTS_A_PASS = 250
+
+# An example may wait for its turn for longer than the 200 ms of wall time that Hypothesis gives it.
+hypothesis.settings.register_profile("shared", hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("shared")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,8 +40,43 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    order = {TESTS / folder: number for number, folder in enumerate(SLOW_FOLDERS)}
+    items.sort(key=lambda item: order.get(item.path.parent, len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give all files that need the real Kafka to one worker: each worker that needs one starts its own."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # noqa: PLC0415 - may not be there
+
+    scheduler = LoadFileScheduling(config, log)
+    scheduler._split_scope = lambda node_id: share_of(config.rootpath / node_id.partition("::")[0])
+    return scheduler
+
+
+@cache
+def share_of(file: Path) -> str:
+    """Name what one worker takes as a whole: a file, or all those that share a fixture of the whole session."""
+    return KAFKA if KAFKA in file.read_text() else str(file)
+
+
 def pytest_collection_finish() -> None:
     """Have the garbage collector pass over ten thousand tests: it takes half a second to look at them, each time."""
+    pass_over_what_is_here()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Now and then do so with what ended tests leave with pytest, and with modules that were imported by need."""
+    if next(ENDED) % TESTS_A_PASS == 0:
+        pass_over_what_is_here()
+
+
+def pass_over_what_is_here() -> None:
+    """Free what is garbage, and let the collector never look at the rest again."""
     gc.collect()
     gc.freeze()
 

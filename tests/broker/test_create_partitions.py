@@ -211,8 +211,9 @@ async def test_many_who_want_the_same_number_get_it_once(broker: gomq.Broker, wi
 
 
 async def test_a_request_whose_time_is_up_before_its_turn_changes_nothing(
-    broker: gomq.Broker, wire: Wire, disk: Disk, data: Path
+    broker: gomq.Broker, wire: Wire, disk: Disk, data: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("gomq.broker.refusals._LEAST_PATIENCE", 0.05)
     await create(wire, "orders")
     disk.hold()
     async with connect(broker.address) as other:

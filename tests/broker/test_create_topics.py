@@ -162,8 +162,9 @@ async def test_what_is_wrong_is_told_in_kafkas_order(wire: Wire):
 
 
 async def test_a_request_whose_time_is_up_before_its_turn_creates_nothing_and_after_it_all(
-    broker: gomq.Broker, wire: Wire, disk: Disk, data: Path
+    broker: gomq.Broker, wire: Wire, disk: Disk, data: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("gomq.broker.refusals._LEAST_PATIENCE", 0.05)
     disk.hold()
     async with connect(broker.address) as other:
         await other.send(Api.CREATE_TOPICS, 7, create_values("first") | {"timeout": 1})
