@@ -6,8 +6,8 @@ import pytest
 from crc32c import crc32c
 from hypothesis import given, settings, strategies as st
 
-from gomq_dump.batches import Batch
 from gomq_dump.findings import Finding
+from gomq_dump.reading.batches import Batch
 from gomq_storage.batch import ATTRIBUTES_POSITION, HEADER, HEADER_SIZE, read_header
 from gomq_storage.compression import Codec
 from gomq_storage.record import NewRecord, build_batch, encode_batch
@@ -278,7 +278,7 @@ def test_a_batch_larger_than_a_chunk_is_checked_and_read_whole():
 
 
 def test_a_decompression_bomb_is_not_opened_and_said_so(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("gomq_dump.records.MAX_DECOMPRESSED_BYTES", 1 << 20)
+    monkeypatch.setattr("gomq_dump.reading.records.MAX_DECOMPRESSED_BYTES", 1 << 20)
     batch = encode_batch([NewRecord(bytes(2 << 20))], now_ms=0, codec=Codec.ZSTD)
 
     finding = only_finding(walk_log(batch, records=True))

@@ -171,7 +171,7 @@ def test_a_file_that_retention_removes_meanwhile_is_a_note(
             os.unlink(doomed)
         return opened(path, flags)
 
-    monkeypatch.setattr("gomq_dump.reader.os.open", remove_first)
+    monkeypatch.setattr("gomq_dump.reading.reader.os.open", remove_first)
 
     assert main([str(partition)]) == 0
     assert f"note: {doomed}: byte 0: the file has been removed" in capsys.readouterr().err

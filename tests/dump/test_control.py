@@ -6,10 +6,10 @@ import uuid
 import pytest
 from hypothesis import given, strategies as st
 
-from gomq_dump.batches import Batch
-from gomq_dump.control import read_control
-from gomq_dump.render import batch_text
-from gomq_dump.render_json import record_fields
+from gomq_dump.reading.batches import Batch
+from gomq_dump.reading.control import read_control
+from gomq_dump.rendering.json_objects import record_fields
+from gomq_dump.rendering.text import batch_text
 from gomq_storage.batch import BatchHeader, read_header
 from gomq_storage.record import NewRecord, Record, encode_batch
 

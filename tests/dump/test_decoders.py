@@ -11,8 +11,8 @@ import pytest
 
 from gomq_dump.cli import main
 from gomq_dump.decoders.choosing import CHOICES, decoder_of
-from gomq_dump.paths import SegmentFile, collect
-from gomq_dump.render import TextRenderer
+from gomq_dump.reading.paths import SegmentFile, collect
+from gomq_dump.rendering.text import TextRenderer
 from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord, Record, encode_batch
 from tests.support.dumping import as_json, inspect

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gomq_dump.batches import Batch
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.following import FollowedLog, allow_open_files, follow
-from gomq_dump.inspection import FileStart
-from gomq_dump.matching import BatchFilter
-from gomq_dump.paths import collect
-from gomq_dump.selecting import SelectedItem, Shown, partition_logs
-from gomq_dump.selection import Selection
+from gomq_dump.reading.batches import Batch
+from gomq_dump.reading.inspection import FileStart
+from gomq_dump.reading.paths import collect
+from gomq_dump.selecting.following import FollowedLog, allow_open_files, follow
+from gomq_dump.selecting.matching import BatchFilter
+from gomq_dump.selecting.selected import SelectedItem, Shown, partition_logs
+from gomq_dump.selecting.selection import Selection
 from gomq_storage.batch import read_header
 from gomq_storage.layout import segment_file_name
 from tests.support.indexed_segments import write_segments

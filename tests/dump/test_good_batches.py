@@ -5,10 +5,10 @@ import tempfile
 
 from hypothesis import given, settings, strategies as st
 
-from gomq_dump.batches import Batch
 from gomq_dump.checks.good_batches import GoodBatches
 from gomq_dump.findings import Finding
-from gomq_dump.reader import ByteReader
+from gomq_dump.reading.batches import Batch
+from gomq_dump.reading.reader import ByteReader
 from tests.support.dumping import walk_log
 from tests.support.log_batches import batch_of
 from tests.support.segment_files import small_log

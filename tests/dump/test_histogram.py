@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from gomq_dump.histogram import Moments, Sizes, draw
+from gomq_dump.summing.histogram import Moments, Sizes, draw
 
 
 def sizes_of(*lists: list[int]) -> Sizes:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings, strategies as st
 
 from gomq_dump.findings import Finding
-from gomq_dump.indexes import OffsetEntry, TimeEntry
+from gomq_dump.reading.indexes import OffsetEntry, TimeEntry
 from gomq_storage import offset_index, time_index
 from tests.support.dumping import findings_in, problems, walk_index, walk_times
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gomq_dump.paths import UnusablePathError, collect, collect_topic
+from gomq_dump.reading.paths import UnusablePathError, collect, collect_topic
 from gomq_storage.layout import TopicPartition
 from tests.support.segment_files import small_log, varied_batches, write_partition, write_varied_partition
 

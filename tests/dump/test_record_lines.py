@@ -5,12 +5,12 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from gomq_dump.java_text import decode_as_java
-from gomq_dump.line_template import LineTemplate
-from gomq_dump.record_json import record_objects
-from gomq_dump.record_lines import RecordKind, record_lines
-from gomq_dump.records import DecodedRecords
-from gomq_dump.render_json import record_fields
+from gomq_dump.reading.records import DecodedRecords
+from gomq_dump.rendering.java_text import decode_as_java
+from gomq_dump.rendering.json_objects import record_fields
+from gomq_dump.rendering.line_template import LineTemplate
+from gomq_dump.rendering.record_json import record_objects
+from gomq_dump.rendering.record_lines import RecordKind, record_lines
 from gomq_storage.batch import read_header
 from gomq_storage.record import NewRecord, Record, encode_batch
 from gomq_storage.record_fields import Columns

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gomq_dump.batches import Batch
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.render import batch_text, finding_text
-from gomq_dump.render_json import batch_fields, record_fields
+from gomq_dump.reading.batches import Batch
+from gomq_dump.rendering.json_objects import batch_fields, record_fields
+from gomq_dump.rendering.text import batch_text, finding_text
 from gomq_storage.batch import BatchHeader, read_header
 from gomq_storage.record import NewRecord, Record, build_batch, encode_batch, encode_records
 from tests.support.dumping import as_json, as_text, inspect, walk_log

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from gomq_dump import matching
-from gomq_dump.batches import Batch
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.inspection import FileStart
-from gomq_dump.matching import BatchFilter
-from gomq_dump.paths import UnusablePathError, collect
-from gomq_dump.selecting import SelectedItem, Shown, partition_logs, read_at, read_selected
-from gomq_dump.selection import MAX_OFFSET, Selection
+from gomq_dump.reading.batches import Batch
+from gomq_dump.reading.inspection import FileStart
+from gomq_dump.reading.paths import UnusablePathError, collect
+from gomq_dump.selecting import matching
+from gomq_dump.selecting.matching import BatchFilter
+from gomq_dump.selecting.selected import SelectedItem, Shown, partition_logs, read_at, read_selected
+from gomq_dump.selecting.selection import MAX_OFFSET, Selection
 from gomq_storage.record import Record
 from tests.support.dumping import inspect
 from tests.support.indexed_segments import FIRST_MS, gapped_batches, write_segments
@@ -99,7 +99,7 @@ def test_what_is_selected_is_what_a_plain_filter_leaves(
 def test_batches_of_many_records_are_filtered_a_piece_at_a_time(
     partition: Path, everything: list[Record], selection: Selection, monkeypatch_module: pytest.MonkeyPatch
 ):
-    monkeypatch_module.setattr("gomq_dump.records.PIECE_RECORDS", 2)
+    monkeypatch_module.setattr("gomq_dump.reading.records.PIECE_RECORDS", 2)
     monkeypatch_module.setattr(matching, "PIECE_RECORDS", 2)
     try:
         assert records_in(read(partition, selection)) == plainly_selected(everything, selection)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from gomq_dump.selection import MAX_OFFSET, Selection, SelectionError, add_arguments, selection_of
+from gomq_dump.selecting.selection import MAX_OFFSET, Selection, SelectionError, add_arguments, selection_of
 
 NOW = 1_767_225_600_000
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from gomq_dump.findings import Finding
-from gomq_dump.render import finding_text
+from gomq_dump.rendering.text import finding_text
 from gomq_storage.checkpoint_text import encode_offsets
 from gomq_storage.epochs import EpochStart, LeaderEpochs
 from gomq_storage.layout import TopicPartition

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from gomq_dump.batches import Batch
-from gomq_dump.verify import check_segments_meet
+from gomq_dump.reading.batches import Batch
+from gomq_dump.reading.index_checks import check_segments_meet
 from gomq_storage import offset_index, time_index
 from tests.support.dumping import findings_in, inspect, paths_of, problems
 from tests.support.segment_files import varied_batches, write_partition, write_varied_partition

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gomq_dump.batches import Batch, LogWalk
 from gomq_dump.findings import Finding
-from gomq_dump.indexes import OffsetEntry, TimeEntry, walk_offset_index, walk_time_index
-from gomq_dump.inspection import FileStart, Inspection, Item
-from gomq_dump.paths import collect
-from gomq_dump.reader import ByteReader
-from gomq_dump.render import TextRenderer
-from gomq_dump.render_json import JsonRenderer
+from gomq_dump.reading.batches import Batch, LogWalk
+from gomq_dump.reading.indexes import OffsetEntry, TimeEntry, walk_offset_index, walk_time_index
+from gomq_dump.reading.inspection import FileStart, Inspection, Item
+from gomq_dump.reading.paths import collect
+from gomq_dump.reading.reader import ByteReader
+from gomq_dump.rendering.json_objects import JsonRenderer
+from gomq_dump.rendering.text import TextRenderer
 
 
 def inspect(path: str | Path, *, records: bool = False) -> list[Item]:

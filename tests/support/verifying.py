@@ -5,7 +5,7 @@ from pathlib import Path
 from gomq_dump.checks.complaints import Complaint
 from gomq_dump.checks.groups import group_files
 from gomq_dump.checks.run import Verdict, check_groups
-from gomq_dump.paths import collect
+from gomq_dump.reading.paths import collect
 
 
 def complaints_of(path: Path, *, is_deep: bool = False) -> list[Complaint]:

@@ -5,9 +5,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from gomq_dump import selection, whole
 from gomq_dump.command_parser import CommandParser, Repeated
 from gomq_dump.decoders import choosing
+from gomq_dump.selecting import selection
+from gomq_dump.summing import whole
 
 FORMATS: Final = ("text", "json")
 

@@ -11,11 +11,11 @@ from typing import BinaryIO, Final
 
 from gomq_dump.arguments import make_parser
 from gomq_dump.decoders.choosing import choice_of, implies_records
-from gomq_dump.paths import SegmentFile, UnusablePathError, collect, collect_topic
-from gomq_dump.render import TextRenderer
-from gomq_dump.selection import selection_of
-from gomq_dump.showing import MakeRenderer, show
-from gomq_dump.whole import answer, check_arguments
+from gomq_dump.reading.paths import SegmentFile, UnusablePathError, collect, collect_topic
+from gomq_dump.rendering.text import TextRenderer
+from gomq_dump.selecting.selection import selection_of
+from gomq_dump.selecting.showing import MakeRenderer, show
+from gomq_dump.summing.whole import answer, check_arguments
 
 SOUND: Final = 0
 DAMAGED: Final = 1
@@ -125,14 +125,14 @@ def _choose_renderer(arguments: argparse.Namespace) -> MakeRenderer:
         if arguments.format != "text":
             raise ValueError("-f writes what it says, --format json writes JSON: leave out one of them")
         from gomq_dump.format_string import FormatString  # noqa: PLC0415 - only where it is asked for
-        from gomq_dump.render_format import FormatRenderer  # noqa: PLC0415
+        from gomq_dump.rendering.formatted import FormatRenderer  # noqa: PLC0415
 
         form = FormatString.parse(arguments.format_string)
         return lambda out: FormatRenderer(form, out, notices)
     decode = choice_of(arguments)
     if arguments.format == "text":
         return lambda out: TextRenderer(out, notices, decode=decode)
-    from gomq_dump.render_json import JsonRenderer  # noqa: PLC0415 - json and base64 would slow down every start
+    from gomq_dump.rendering.json_objects import JsonRenderer  # noqa: PLC0415 - json and base64 would slow down every start
 
     return lambda out: JsonRenderer(out, decode=decode)
 

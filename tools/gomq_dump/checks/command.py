@@ -9,9 +9,9 @@ from typing import BinaryIO, Final, Protocol
 from gomq_dump.checks.complaints import Complaints
 from gomq_dump.checks.groups import group_files, size_of
 from gomq_dump.checks.run import Verdict, check_groups
-from gomq_dump.paths import SegmentFile
 from gomq_dump.progress import progress
-from gomq_dump.render import finding_text
+from gomq_dump.reading.paths import SegmentFile
+from gomq_dump.rendering.text import finding_text
 from gomq_storage.layout import LOG_SUFFIX
 
 SOUND: Final = 0
@@ -86,7 +86,7 @@ class _JsonReport:
     """An object for each finding, and one for all."""
 
     def __init__(self, out: BinaryIO) -> None:
-        from gomq_dump import json_lines  # noqa: PLC0415 - text does without json
+        from gomq_dump.rendering import json_lines  # noqa: PLC0415 - text does without json
 
         self._out = out
         self._json = json_lines

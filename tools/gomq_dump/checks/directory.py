@@ -7,9 +7,9 @@ from typing import Final
 from gomq_dump.checks.complaints import Complaints
 from gomq_dump.checks.sources import walk_file
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.kinds import OFFSET_TABLES, REPLICATION_OFFSET_FILE_NAME
-from gomq_dump.properties import walk_meta_properties
-from gomq_dump.tables import OffsetCheckpoint, walk_offset_table
+from gomq_dump.reading.kinds import OFFSET_TABLES, REPLICATION_OFFSET_FILE_NAME
+from gomq_dump.reading.properties import walk_meta_properties
+from gomq_dump.reading.tables import OffsetCheckpoint, walk_offset_table
 from gomq_storage.layout import (
     CLEANER_OFFSET_FILE_NAME,
     LOG_START_FILE_NAME,

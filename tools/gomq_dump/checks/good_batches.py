@@ -9,7 +9,7 @@ from typing import Final
 from crc32c import crc32c
 
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.reader import ByteReader
+from gomq_dump.reading.reader import ByteReader
 from gomq_storage.batch import (
     ATTRIBUTES_POSITION,
     HEADER,

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 
-from gomq_dump.kinds import DIRECTORY_FILES
-from gomq_dump.paths import SegmentFile, UnusablePathError, collect
+from gomq_dump.reading.kinds import DIRECTORY_FILES
+from gomq_dump.reading.paths import SegmentFile, UnusablePathError, collect
 from gomq_storage.layout import TopicPartition
 
 

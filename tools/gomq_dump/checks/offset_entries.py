@@ -9,7 +9,7 @@ from typing import Final
 
 from gomq_dump.checks.complaints import Complain
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.indexes import OffsetEntry
+from gomq_dump.reading.indexes import OffsetEntry
 from gomq_storage.batch import BatchHeader
 
 NOTHING: Final = 1 << 63

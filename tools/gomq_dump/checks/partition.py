@@ -12,11 +12,11 @@ from gomq_dump.checks.snapshots import SnapshotFiles
 from gomq_dump.checks.sources import walk_file
 from gomq_dump.checks.transactions import OpenTransactions
 from gomq_dump.findings import Finding
-from gomq_dump.inspection import Inspection, left_over
-from gomq_dump.kinds import METADATA_SNAPSHOT_SUFFIX
-from gomq_dump.paths import SegmentFile
-from gomq_dump.properties import walk_partition_metadata
-from gomq_dump.tables import walk_leader_epochs
+from gomq_dump.reading.inspection import Inspection, left_over
+from gomq_dump.reading.kinds import METADATA_SNAPSHOT_SUFFIX
+from gomq_dump.reading.paths import SegmentFile
+from gomq_dump.reading.properties import walk_partition_metadata
+from gomq_dump.reading.tables import walk_leader_epochs
 from gomq_storage.epochs import EpochStart, LeaderEpochs
 from gomq_storage.layout import (
     LEADER_EPOCH_FILE_NAME,

@@ -2,8 +2,8 @@
 
 from gomq_dump.checks.complaints import Complain
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.reader import ByteReader
-from gomq_dump.records import MAX_DECOMPRESSED_BYTES, DecodedRecords, read_records
+from gomq_dump.reading.reader import ByteReader
+from gomq_dump.reading.records import MAX_DECOMPRESSED_BYTES, DecodedRecords, read_records
 from gomq_storage.batch import NO_TIMESTAMP, BatchHeader
 
 

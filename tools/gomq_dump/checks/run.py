@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gomq_dump.batches import Batch
 from gomq_dump.checks.complaints import Complaints, look_again
 from gomq_dump.checks.directory import Tables, TopicIds, check_identity
 from gomq_dump.checks.groups import Group
@@ -12,9 +11,10 @@ from gomq_dump.checks.history import Counts
 from gomq_dump.checks.partition import check_partition
 from gomq_dump.checks.segment import Advance
 from gomq_dump.findings import Finding
-from gomq_dump.inspection import FileStart, Inspection
-from gomq_dump.kinds import BOOTSTRAP_FILE_NAME
-from gomq_dump.paths import SegmentFile
+from gomq_dump.reading.batches import Batch
+from gomq_dump.reading.inspection import FileStart, Inspection
+from gomq_dump.reading.kinds import BOOTSTRAP_FILE_NAME
+from gomq_dump.reading.paths import SegmentFile
 from gomq_storage.layout import LOG_SUFFIX, PARTITION_METADATA_FILE_NAME
 
 

@@ -9,10 +9,10 @@ from gomq_dump.checks.offset_entries import NOTHING
 from gomq_dump.checks.producers import ProducerCheck
 from gomq_dump.checks.sources import open_file
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.inspection import unreadable
-from gomq_dump.paths import SegmentFile
-from gomq_dump.producer_entries import walk_producers
-from gomq_dump.reader import ByteReader
+from gomq_dump.reading.inspection import unreadable
+from gomq_dump.reading.paths import SegmentFile
+from gomq_dump.reading.producer_entries import walk_producers
+from gomq_dump.reading.reader import ByteReader
 from gomq_storage.errors import CorruptFileError
 from gomq_storage.producer_snapshot import decode_snapshot
 from gomq_storage.producers import Producers

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from gomq_dump.checks.complaints import Complain
 from gomq_dump.findings import Finding
-from gomq_dump.inspection import unreadable
-from gomq_dump.reader import CHUNK_BYTES, ByteReader
+from gomq_dump.reading.inspection import unreadable
+from gomq_dump.reading.reader import CHUNK_BYTES, ByteReader
 
 _Item = TypeVar("_Item")
 

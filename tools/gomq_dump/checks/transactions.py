@@ -9,7 +9,7 @@ from typing import Final
 
 from gomq_dump.checks.complaints import Complain
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.txn_entries import TxnEntry
+from gomq_dump.reading.txn_entries import TxnEntry
 from gomq_storage.batch import BatchHeader
 from gomq_storage.txn_index import ENTRY, AbortedTransaction
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from gomq_dump.kinds import METADATA_SNAPSHOT_SUFFIX
-from gomq_dump.paths import SegmentFile
+from gomq_dump.reading.kinds import METADATA_SNAPSHOT_SUFFIX
+from gomq_dump.reading.paths import SegmentFile
 
 if TYPE_CHECKING:
     from gomq_storage.record import Record

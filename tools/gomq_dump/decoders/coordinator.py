@@ -17,7 +17,7 @@ from gomq_dump.decoders.schema import Message
 from gomq_dump.decoders.share_messages import SHARE_GROUP_MESSAGES, SHARE_STATE_MESSAGES
 from gomq_dump.decoders.streams_messages import STREAMS_GROUP_MESSAGES
 from gomq_dump.decoders.transaction_messages import TRANSACTION_MESSAGES
-from gomq_dump.java_text import decode_as_java
+from gomq_dump.rendering.java_text import decode_as_java
 from gomq_storage.record import Record
 
 TOMBSTONE: Final = "<DELETE>"

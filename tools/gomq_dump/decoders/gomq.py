@@ -7,7 +7,7 @@ JSON, and null takes the key back.
 import json
 from typing import Any
 
-from gomq_dump.java_text import decode_as_java
+from gomq_dump.rendering.java_text import decode_as_java
 from gomq_storage.record import Record
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gomq_dump.decoders.java_json import java_double
 from gomq_dump.decoders.schema import Field, Message
-from gomq_dump.java_text import decode_as_java
+from gomq_dump.rendering.java_text import decode_as_java
 
 MAX_STRING_BYTES: Final = 2**15 - 1
 _MAX_VARINT_SHIFT: Final = 28

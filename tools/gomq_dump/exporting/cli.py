@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from gomq_dump.batches import Batch, LogWalk
 from gomq_dump.command_parser import CommandParser
 from gomq_dump.exporting.lines import Place, batch_lines, segment_line
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.paths import SegmentFile, UnusablePathError, collect
 from gomq_dump.progress import progress
-from gomq_dump.reader import ByteReader
-from gomq_dump.render import finding_text
+from gomq_dump.reading.batches import Batch, LogWalk
+from gomq_dump.reading.paths import SegmentFile, UnusablePathError, collect
+from gomq_dump.reading.reader import ByteReader
+from gomq_dump.rendering.text import finding_text
 from gomq_storage.compression import Codec
 from gomq_storage.layout import LOG_SUFFIX, MAX_OFFSET
 

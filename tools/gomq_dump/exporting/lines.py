@@ -16,9 +16,9 @@ import json
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from gomq_dump.line_template import LineTemplate
 from gomq_dump.packing import pack_columns
-from gomq_dump.record_json import put_bytes, put_headers
+from gomq_dump.rendering.line_template import LineTemplate
+from gomq_dump.rendering.record_json import put_bytes, put_headers
 from gomq_storage.batch import HEADER_SIZE, BatchHeader
 from gomq_storage.compression import Codec
 from gomq_storage.errors import CorruptBatchError

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from gomq_dump.kinds import OFFSET_TABLES, parse_partition_file
+from gomq_dump.reading.kinds import OFFSET_TABLES, parse_partition_file
 from gomq_dump.repairing.edits import Deed, Deeds
 from gomq_dump.repairing.partition import plan_partition
 from gomq_dump.repairing.plan import PartitionPlan

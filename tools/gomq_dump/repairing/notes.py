@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from gomq_dump.control import read_control
+from gomq_dump.reading.control import read_control
 from gomq_dump.repairing.edits import Deed, Deeds
 from gomq_storage.batch import Buffer, read_header
 from gomq_storage.epochs import EpochStart, LeaderEpochs

@@ -1,0 +1,1 @@
+"""Files of every kind, and what is in them, as values."""

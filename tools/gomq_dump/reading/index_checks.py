@@ -1,0 +1,165 @@
+"""Hold indexes against their log, and segments against each other.
+
+An offset index's entry names the last offset of the batch it points at. Older brokers wrote, where several batches
+came at once, the first one's position beside the last one's offset: that is sound too, as every look-up through it
+still starts in front of what it looks for.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from gomq_dump.findings import Finding, Problem
+from gomq_dump.reading.indexes import OffsetEntry, TimeEntry, walk_offset_index, walk_time_index
+from gomq_dump.reading.reader import ByteReader
+from gomq_storage.batch import HEADER_SIZE, BatchHeader, read_header
+from gomq_storage.errors import CorruptBatchError
+
+_MAX_BATCHES_AT_ONCE: Final = 10_000
+
+
+def check_offset_index(index: ByteReader, log: ByteReader, base_offset: int) -> Iterator[OffsetEntry | Finding]:
+    """Yield the entries of an offset index and what is wrong with them, compared with the log."""
+    checker = _OffsetChecker(log)
+    for item in walk_offset_index(index, base_offset):
+        yield item
+        if isinstance(item, OffsetEntry) and not item.is_zero:
+            finding = checker.check(item)
+            if finding is not None:
+                yield finding
+
+
+def check_time_index(
+    index: ByteReader, log: ByteReader, offsets: ByteReader | None, base_offset: int
+) -> Iterator[TimeEntry | Finding]:
+    """Yield the entries of a time index and what is wrong with them, compared with the log.
+
+    Args:
+        index: the ``.timeindex`` file.
+        log: the segment's ``.log`` file.
+        offsets: its ``.index`` file, which saves reading the log from the start; it need not be right.
+        base_offset: the segment's.
+    """
+    finder = _BatchFinder(log, offsets, base_offset)
+    for item in walk_time_index(index, base_offset):
+        yield item
+        if isinstance(item, TimeEntry) and not item.is_zero:
+            finding = _check_time_entry(item, finder)
+            if finding is not None:
+                yield finding
+
+
+def check_segments_meet(end_offset: int, base_offset: int) -> Finding | None:
+    """Compare where a segment ends with where the next one, which the finding is about, begins."""
+    if base_offset < end_offset:
+        problem, message = Problem.SEGMENTS_OVERLAP, "the segment begins before the end of the one in front of it"
+    elif base_offset > end_offset:
+        problem, message = Problem.OFFSET_GAP, "offsets are missing in front of the segment, as compaction leaves them"
+    else:
+        return None
+    return Finding(problem=problem, position=0, message=message, expected=end_offset, found=base_offset)
+
+
+class _OffsetChecker:
+    """Compare entries of an offset index with the batches they point at."""
+
+    def __init__(self, log: ByteReader) -> None:
+        self._log = log
+        # Sound entries of brokers that indexed several batches at once need no more; a file of lies gets no more.
+        self._steps_left = log.size // HEADER_SIZE
+
+    def check(self, entry: OffsetEntry) -> Finding | None:
+        """Say what is wrong with an entry."""
+        if entry.log_position >= self._log.size:
+            return Finding(
+                problem=Problem.INDEX_POSITION, position=entry.position, message="the entry points beyond the log",
+                expected=f"less than {self._log.size}", found=entry.log_position,
+            )  # fmt: skip
+        header = _header_at(self._log, entry.log_position)
+        if header is None:
+            message = f"no batch starts at byte {entry.log_position} of the log, where the entry points"
+            return Finding(problem=Problem.INDEX_POSITION, position=entry.position, message=message)
+        if header.last_offset == entry.offset or self._is_last_of_several(entry, header):
+            return None
+        message = f"the entry's offset is not that of the batch at byte {entry.log_position} of the log"
+        return Finding(
+            problem=Problem.INDEX_OFFSET, position=entry.position, message=message,
+            expected=header.last_offset, found=entry.offset,
+        )  # fmt: skip
+
+    def _is_last_of_several(self, entry: OffsetEntry, first: BatchHeader) -> bool:
+        """Whether the entry's offset is the last one of a batch behind the one it points at."""
+        position, header = entry.log_position, first
+        for _ in range(min(self._steps_left, _MAX_BATCHES_AT_ONCE)):
+            if header.last_offset >= entry.offset:
+                break
+            self._steps_left -= 1
+            position += header.size
+            following = _header_at(self._log, position)
+            if following is None:
+                return False
+            header = following
+        return header.last_offset == entry.offset
+
+
+def _check_time_entry(entry: TimeEntry, finder: "_BatchFinder") -> Finding | None:
+    header = finder.find(entry.offset)
+    if finder.stopped_at is not None:
+        message = f"the entry is not checked: the log cannot be read at byte {finder.stopped_at}"
+        return Finding(problem=Problem.NOT_CHECKED, position=entry.position, message=message)
+    if header is None:
+        message = "the entry's offset is not in the log"
+        return Finding(problem=Problem.INDEX_OFFSET, position=entry.position, message=message, found=entry.offset)
+    if header.max_timestamp != entry.timestamp:
+        message = f"the entry's timestamp is not the largest of the batch with offset {entry.offset}"
+        return Finding(
+            problem=Problem.INDEX_TIMESTAMP, position=entry.position, message=message,
+            expected=header.max_timestamp, found=entry.timestamp,
+        )  # fmt: skip
+    return None
+
+
+class _BatchFinder:
+    """Find the batches of ascending offsets in one walk through a log's headers."""
+
+    def __init__(self, log: ByteReader, offsets: ByteReader | None, base_offset: int) -> None:
+        self.stopped_at: int | None = None
+        """Where in the log the last search met what is no batch."""
+        self._log = log
+        self._position = 0
+        self._entries = (
+            item
+            for item in (walk_offset_index(offsets, base_offset) if offsets is not None else ())
+            if isinstance(item, OffsetEntry)
+        )
+        self._next_entry = next(self._entries, None)
+
+    def find(self, offset: int) -> BatchHeader | None:
+        """Find the batch that holds an offset."""
+        while self._next_entry is not None and self._next_entry.offset <= offset:
+            self._skip_to(self._next_entry)
+            self._next_entry = next(self._entries, None)
+        self.stopped_at = None
+        while self._position < self._log.size:
+            header = _header_at(self._log, self._position)
+            if header is None:
+                self.stopped_at = self._position
+                return None
+            if header.last_offset >= offset:
+                return header if header.base_offset <= offset else None
+            self._position += header.size
+        return None
+
+    def _skip_to(self, entry: OffsetEntry) -> None:
+        """Go on at an index entry, if it leads forward to the batch that it says it does."""
+        if self._position < entry.log_position < self._log.size:
+            header = _header_at(self._log, entry.log_position)
+            if header is not None and header.base_offset <= entry.offset <= header.last_offset:
+                self._position = entry.log_position
+
+
+def _header_at(log: ByteReader, position: int) -> BatchHeader | None:
+    try:
+        header = read_header(log.view(position, HEADER_SIZE))
+    except CorruptBatchError:
+        return None
+    return header if position + header.size <= log.size else None

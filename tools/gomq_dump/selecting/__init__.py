@@ -1,0 +1,1 @@
+"""Which of it was asked for."""
