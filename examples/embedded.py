@@ -1,8 +1,8 @@
 """A broker within a program: a durable queue between its own tasks, that other programs can use as well.
 
-python embedded.py
+python embedded.py data
 
-The directory stays where it is: started again, it goes on where it was.
+The directory stays: started again, it goes on where it was. Without one, a temporary directory is used.
 """
 
 import sys

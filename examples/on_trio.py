@@ -23,7 +23,7 @@ async def listen(address: str, task_status: trio.TaskStatus[None]) -> None:
 
 async def main(address: str) -> None:
     async with gomq.Admin(address) as admin:
-        await admin.create_topic(TOPIC)
+        await admin.create_topic(TOPIC, if_not_exists=True)
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery, gomq.Producer(address) as producer:
             await nursery.start(listen, address)

@@ -17,7 +17,7 @@ async def read(address: str) -> list[bytes | None]:
 
 async def main(address: str) -> None:
     async with gomq.Admin(address) as admin, gomq.Producer(address) as producer:
-        await admin.create_topic("invoices")
+        await admin.create_topic("invoices", if_not_exists=True)
         await producer.publish_many("invoices", [b"one", b"two", b"three"])
         print("read:", await read(address))
 

@@ -14,12 +14,12 @@ def main(address: str) -> None:
             receipt = producer.publish("wishes", item)
             print("acknowledged at offset", receipt.offset)
 
-    with gomq.blocking.Consumer(address, "wishes", start="earliest", group="santa") as consumer:
+    with gomq.blocking.Consumer(address, "wishes", start="earliest", group="shopping") as consumer:
         for message in consumer.take(10, timeout=10):
             print(message.offset, message.value)
 
     with gomq.blocking.Admin(address) as admin:
-        for partition, offsets in admin.group_offsets("santa").items():
+        for partition, offsets in admin.group_offsets("shopping").items():
             print(partition, "is read up to", offsets.committed, "and has", offsets.lag, "more")
 
 

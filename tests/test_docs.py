@@ -7,7 +7,7 @@ from typing import Any
 
 import gomq
 from documentation import commands
-from gomq.cli.config import markdown
+from gomq.cli.config.command import markdown
 from gomq.client.delivering.settings import DeliveryOptions
 from tests.support.events import logged_events
 

@@ -89,6 +89,17 @@ def test_it_prints_what_it_says(name: str, broker_of: dict[str, BrokerThread], c
     assert capsys.readouterr().out.splitlines() == PRINTED[name]
 
 
+@pytest.mark.parametrize("name", ["on_trio.py", "reset_group.py"])
+def test_it_can_be_started_again_where_its_topic_is_there(
+    name: str, broker_of: dict[str, BrokerThread], capsys: pytest.CaptureFixture[str]
+):
+    trio = pytest.importorskip("trio")
+    for _ in range(2):
+        trio.run(main_of(name), broker_of["trio"].address)
+
+    assert capsys.readouterr().out.splitlines()[-1] == PRINTED[name][-1]
+
+
 def test_it_is_started_as_it_says():
     with BrokerThread() as broker:
         command = [sys.executable, str(EXAMPLES / "without_event_loop.py"), broker.address]
