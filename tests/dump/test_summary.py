@@ -59,6 +59,15 @@ def test_a_torn_tail_is_seen(data: Path, capsys: pytest.CaptureFixture[str]):
     assert orders["health"].startswith("torn tail: 00000000000000000016.log at byte 245: a batch of 83 bytes")
 
 
+def test_a_last_batch_whose_crc_does_not_hold_is_seen(data: Path, capsys: pytest.CaptureFixture[str]):
+    log = data / "orders-0" / "00000000000000000016.log"
+    log.write_bytes(log.read_bytes()[:-1] + b"\xff")
+
+    health = summary_of(data, capsys, code=1)["orders-0"]["health"]
+
+    assert health == "torn tail: 00000000000000000016.log at byte 245: the last batch's CRC does not hold"
+
+
 def test_a_segment_whose_end_is_damaged_is_seen(data: Path, capsys: pytest.CaptureFixture[str]):
     log = data / "orders-0" / "00000000000000000000.log"
     log.write_bytes(log.read_bytes() + b"\0" * 61)

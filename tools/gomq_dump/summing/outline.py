@@ -1,7 +1,7 @@
 """Look at a partition in a moment: its sizes, where it begins and ends, and whether it is whole as far as that shows.
 
-Of each segment only the batches behind its last index entry are looked at, and of those only their headers. Whether
-all of it is sound is what ``--verify`` says.
+Of each segment only the batches behind its last index entry are looked at, and of those only their headers; of the
+log's last batch, which is where a crash does harm, the CRC too. Whether all of it is sound is what ``--verify`` says.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import Final
 
 from gomq_dump.reading.paths import SegmentFile
 from gomq_dump.reading.reader import ByteReader
+from gomq_dump.reading.resync import batch_crc
 from gomq_storage import offset_index, time_index, txn_index
 from gomq_storage.batch import HEADER_SIZE, BatchHeader, read_header
 from gomq_storage.errors import CorruptBatchError
@@ -133,6 +134,8 @@ def _look(base_offset: int, files: Mapping[str, SegmentFile], *, is_last: bool) 
             if reason is not None:
                 kind = "torn tail" if is_last else "damaged end"
                 problems.append(f"{kind}: {name} at byte {position}: {reason}")
+            elif is_last and last is not None and batch_crc(log, position - last.size, last) != last.crc:
+                problems.append(f"torn tail: {name} at byte {position - last.size}: the last batch's CRC does not hold")
         return _Looked(log.size, first, last, problems)
 
 
