@@ -35,7 +35,7 @@ def backup(*, data: Path, target: Path, keep: int, output_format: str) -> int:
     The next backup to the same TARGET copies only what is new. It becomes the backup once it is complete and on disk;
     until then the one before stays as it is, whatever happens.
     """
-    from gomq_storage.backup import back_up, size_of  # noqa: PLC0415 - help is not to wait for it
+    from gomq_storage.backup.taking import back_up, size_of  # noqa: PLC0415 - help is not to wait for it
 
     try:
         with progress("backing up", size_of(data)) as advance:

@@ -29,7 +29,7 @@ def restore(*, backup: Path, data: Path, output_format: str) -> None:
     BACKUP is where `gomq backup` keeps backups, for the newest one, or one of the directories in it. DATADIR must be
     empty, or not there. Every file is compared with the backup's checksums; if one differs nothing is restored.
     """
-    from gomq_storage.backup_restoring import (  # noqa: PLC0415 - help is not to wait for it
+    from gomq_storage.backup.restoring import (  # noqa: PLC0415 - help is not to wait for it
         find_backup,
         restore as make_data_directory,
     )

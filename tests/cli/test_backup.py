@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gomq_storage.backup_files import BackupFiles
-from gomq_storage.backup_places import list_backups
+from gomq_storage.backup.files import BackupFiles
+from gomq_storage.backup.places import list_backups
 from tests.cli.conftest import RunGomq
 from tests.support.brokers import GOMQ, broker_in_thread, broker_process
 from tests.support.small_disk import small_disk

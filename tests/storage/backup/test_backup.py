@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gomq_storage.backup import BackupReport, back_up, size_of
-from gomq_storage.backup_files import BackupFiles, SourceFile
-from gomq_storage.backup_places import BackupError, list_backups, read_manifest
-from gomq_storage.backup_restoring import find_backup, restore
+from gomq_storage.backup.files import BackupFiles, SourceFile
+from gomq_storage.backup.places import BackupError, list_backups, read_manifest
+from gomq_storage.backup.restoring import find_backup, restore
+from gomq_storage.backup.taking import BackupReport, back_up, size_of
 from gomq_storage.cleaner import Cleaner
 from gomq_storage.config import CleanupPolicy, LogConfig
 from gomq_storage.directory import LogDirectory

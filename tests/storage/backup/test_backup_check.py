@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from gomq_storage.backup_check import PassingBatches
+from gomq_storage.backup.check import PassingBatches
 from gomq_storage.batch import read_header, stamp
 from tests.support.log_batches import batch_of
 

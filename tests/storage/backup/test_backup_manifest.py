@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gomq_storage.backup_files import FileIdentity
-from gomq_storage.backup_manifest import Damage, Manifest, StoredFile, decode_manifest, encode_manifest
+from gomq_storage.backup.files import FileIdentity
+from gomq_storage.backup.manifest import Damage, Manifest, StoredFile, decode_manifest, encode_manifest
 from gomq_storage.errors import CorruptFileError
 
 LOG = PurePosixPath("orders-0/00000000000000000000.log")

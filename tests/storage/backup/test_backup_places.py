@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gomq_storage.backup import back_up
-from gomq_storage.backup_files import BackupFiles
-from gomq_storage.backup_places import BackupError, list_backups, next_name, read_manifest, remove_backup
-from gomq_storage.backup_restoring import find_backup
+from gomq_storage.backup.files import BackupFiles
+from gomq_storage.backup.places import BackupError, list_backups, next_name, read_manifest, remove_backup
+from gomq_storage.backup.restoring import find_backup
+from gomq_storage.backup.taking import back_up
 from gomq_storage.directory import LogDirectory
 from tests.support.log_batches import NOW
 

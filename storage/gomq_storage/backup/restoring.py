@@ -15,9 +15,9 @@ from typing import Final
 
 from crc32c import crc32c
 
-from gomq_storage.backup_files import BackupFiles
-from gomq_storage.backup_manifest import MANIFEST_FILE_NAME, Manifest, StoredFile
-from gomq_storage.backup_places import BackupError, list_backups, read_manifest
+from gomq_storage.backup.files import BackupFiles
+from gomq_storage.backup.manifest import MANIFEST_FILE_NAME, Manifest, StoredFile
+from gomq_storage.backup.places import BackupError, list_backups, read_manifest
 from gomq_storage.directory import lock_directory
 from gomq_storage.layout import LOCK_FILE_NAME
 

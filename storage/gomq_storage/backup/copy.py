@@ -6,9 +6,9 @@ from typing import Final
 
 from crc32c import crc32c
 
-from gomq_storage.backup_check import PassingBatches
-from gomq_storage.backup_files import BackupFiles, SourceFile
-from gomq_storage.backup_manifest import Damage, Manifest, StoredFile
+from gomq_storage.backup.check import PassingBatches
+from gomq_storage.backup.files import BackupFiles, SourceFile
+from gomq_storage.backup.manifest import Damage, Manifest, StoredFile
 from gomq_storage.files import File
 from gomq_storage.layout import LOG_SUFFIX, parse_segment_file_name
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from gomq_storage.backup_files import BackupFiles
-from gomq_storage.backup_manifest import MANIFEST_FILE_NAME, MAX_MANIFEST_BYTES, Manifest, decode_manifest
+from gomq_storage.backup.files import BackupFiles
+from gomq_storage.backup.manifest import MANIFEST_FILE_NAME, MAX_MANIFEST_BYTES, Manifest, decode_manifest
 from gomq_storage.errors import CorruptFileError, StorageError
 from gomq_storage.files import read_whole
 from gomq_storage.layout import META_PROPERTIES_FILE_NAME

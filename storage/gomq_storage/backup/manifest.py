@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from gomq_storage.backup_files import FileIdentity
+from gomq_storage.backup.files import FileIdentity
 from gomq_storage.errors import CorruptFileError
 from gomq_storage.layout import MAX_OFFSET
 

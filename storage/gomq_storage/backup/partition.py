@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
-from gomq_storage.backup_copy import Copier
-from gomq_storage.backup_files import FileIdentity
-from gomq_storage.backup_manifest import StoredFile
+from gomq_storage.backup.copy import Copier
+from gomq_storage.backup.files import FileIdentity
+from gomq_storage.backup.manifest import StoredFile
 from gomq_storage.checkpoint_text import decode_offsets
 from gomq_storage.errors import CorruptFileError, StorageError
 from gomq_storage.files import read_whole

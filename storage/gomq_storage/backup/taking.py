@@ -7,7 +7,7 @@
 What is in it, and why it fits together:
 
 1. Committed offsets first (``__consumer_offsets``), so that no group is further than the messages that are copied.
-2. All other partitions, each as ``backup_partition.py`` says.
+2. All other partitions, each as ``partition.py`` says.
 3. The broker's own state last (``__gomq_metadata``). Folders are made before a topic's record is written, and removed
    behind it; so of every topic that the state tells of there was a folder. Then look again: copy folders that are new,
    and if the state has changed meanwhile, copy it again, until it has not.
@@ -26,11 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from gomq_storage.backup_copy import Copier
-from gomq_storage.backup_files import BackupFiles, FileIdentity
-from gomq_storage.backup_manifest import MANIFEST_FILE_NAME, Damage, Manifest, encode_manifest
-from gomq_storage.backup_partition import PartitionCopy, copy_partition, is_unchanged, remove_partition
-from gomq_storage.backup_places import (
+from gomq_storage.backup.copy import Copier
+from gomq_storage.backup.files import BackupFiles, FileIdentity
+from gomq_storage.backup.manifest import MANIFEST_FILE_NAME, Damage, Manifest, encode_manifest
+from gomq_storage.backup.partition import PartitionCopy, copy_partition, is_unchanged, remove_partition
+from gomq_storage.backup.places import (
     PARTIAL_SUFFIX,
     BackupError,
     check_places,
