@@ -40,6 +40,7 @@ class Api(IntEnum):
     OFFSET_DELETE = 47
     DESCRIBE_CLUSTER = 60
     DESCRIBE_PRODUCERS = 61
+    CONSUMER_GROUP_DESCRIBE = 69
     GET_TELEMETRY_SUBSCRIPTIONS = 71
     PUSH_TELEMETRY = 72
     LIST_CONFIG_RESOURCES = 74
@@ -131,6 +132,7 @@ SPOKEN: Final[dict[Api, Versions]] = {
     Api.DESCRIBE_CLUSTER: Versions(0, 1),
     Api.DESCRIBE_PRODUCERS: Versions(0, 0),
     Api.DESCRIBE_GROUPS: Versions(0, 6),
+    Api.CONSUMER_GROUP_DESCRIBE: Versions(0, 1),
     Api.LIST_GROUPS: Versions(0, 5),
     Api.DELETE_GROUPS: Versions(0, 2),
     Api.OFFSET_DELETE: Versions(0, 0),

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPart
 from confluent_kafka.admin import AdminClient
 
 import gomq
-from gomq.client.admin.groups import GroupState, GroupType
+from gomq.client.admin.group_descriptions import GroupState, GroupType
 from gomq.client.admin.topics import NewTopic
 from gomq.errors import (
     GroupIdNotFoundError,

@@ -1,9 +1,13 @@
 """`gomq group`, `cluster`, `config` and `bench` against a real Kafka, beside Kafka's own tools."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka import Consumer
 
 import gomq.blocking
 from gomq.cli.main import main
@@ -89,6 +93,55 @@ def test_a_member_is_described_as_kafka_consumer_groups_does(
             assert mine == told
         listed = ours(capfd, kafka_broker, "group", "list", "-l", "--state", "Stable", "-r", group)
         assert [row[:4] for row in rows(listed, group)] == [[group, "classic", "Stable", "consumer"]]
+
+
+@contextmanager
+def member_of_the_newer_protocol(kafka: Kafka, group: str) -> Iterator[None]:
+    """A consumer of KIP-848 that commits nothing, for as long as the block takes.
+
+    It is alone: a second one would wait for the next heartbeat of the first, which is five seconds.
+    """
+    settings = {"bootstrap.servers": kafka.address, "group.id": group, "group.protocol": "consumer"}
+    consumer = Consumer({**settings, "client.id": "newer", "enable.auto.commit": False})
+    try:
+        consumer.subscribe([group])
+        wait_until(lambda: consumer.poll(0.05) is not None or len(consumer.assignment()) == 2, within=30)
+        yield
+    finally:
+        consumer.close()
+
+
+def test_a_member_of_the_newer_protocol_is_described_as_kafka_consumer_groups_does(
+    kafka_broker: Kafka, group: str, capfd: pytest.CaptureFixture[str]
+):
+    def described() -> dict[str, Any]:
+        fields: dict[str, Any] = json.loads(ours(capfd, kafka_broker, "group", "describe", group, "--format", "json"))
+        return fields
+
+    def of_both(*option: str) -> tuple[list[list[str]], list[list[str]]]:
+        mine = rows(ours(capfd, kafka_broker, "group", "describe", group, *option), group)
+        return mine, rows(theirs(kafka_broker, "--describe", "--group", group, *option), group)
+
+    with member_of_the_newer_protocol(kafka_broker, group):
+        wait_until(lambda: described()["state"] == "Stable")
+        mine, told = of_both()
+        assert mine == told
+        assert [row[8] for row in mine] == ["newer", "newer"]
+        mine, told = of_both("--members")
+        assert [[*row[:2], *row[3:6]] for row in mine] == told
+        assert [row[5:] for row in mine] == [["2", f"{group}(0,1)"]]
+        mine, told = of_both("--state")
+        assert [row[2:5] for row in mine] == [row[3:6] for row in told] == [["uniform", "Stable", "1"]]
+
+        fields = described()
+        assert (fields["type"], fields["protocol_type"], fields["lag"]) == ("consumer", "consumer", 7)
+        assert [each["topics"] for each in fields["members"]] == [[group]]
+        assert ours(capfd, kafka_broker, "group", "lag", group).split()[-1] == "7"
+        ours(capfd, kafka_broker, "group", "remove-member", group, "--all")  # which it takes no note of so soon
+
+    mine, told = of_both()
+    assert mine == told
+    assert (described()["state"], described()["members"]) == ("Empty", [])
 
 
 def test_a_kafka_is_described_changed_and_measured(kafka_broker: Kafka, capfd: pytest.CaptureFixture[str]):

@@ -15,6 +15,7 @@ from gomq.cli.group import output
 from gomq.cli.group.changes import delete, delete_offsets, remove_member
 from gomq.cli.group.output import DescribedGroup
 from gomq.cli.group.reset import reset_offsets
+from gomq.cli.help import Group
 from gomq.cli.naming import matching, pattern
 from gomq.cli.options import FAILED, broker_option, examples, format_option, option, utf8
 from gomq.errors import ConfigurationError, GroupIdNotFoundError
@@ -35,7 +36,7 @@ _regex_option: Final = option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def group() -> None:
     """List and describe consumer groups, reset their offsets, delete them."""
 
@@ -163,7 +164,11 @@ def lag(  # noqa: PLR0913 - the options
     timeout: float,
     output_format: str,
 ) -> int:
-    """Show how many messages groups are behind in each topic."""
+    """Show how many messages groups are behind in each topic.
+
+    With --max a partition of which that is not known counts as too far behind: the group has committed nothing for the
+    messages in it, or nobody leads it.
+    """
     code, described = _described(names, broker, timeout, everything=everything, regex=regex)
     if output_format == "json":
         for group_id, topic, behind in output.lags(described):
@@ -171,8 +176,8 @@ def lag(  # noqa: PLR0913 - the options
     elif described:
         output.print_lags(described)
     for each in described:
-        if most is not None and (each.lag or 0) > most:
-            notice(f"gomq: group {each.group_id!r} is {each.lag} messages behind, more than {most}")
+        for problem in [] if most is None else lag_problems(each, most):
+            notice(f"gomq: group {each.group_id!r} {problem}")
             code = FAILED
     return code
 
@@ -216,13 +221,24 @@ def with_offsets(groups: "Iterable[GroupListing]") -> list[str]:
 async def _describe(admin: "gomq.Admin", name: str) -> DescribedGroup:
     try:
         description, listing = await admin.describe_group(name), None
-    except GroupIdNotFoundError:  # others may have committed offsets for it, or its members use another protocol
+    except GroupIdNotFoundError:  # others may have committed offsets for it, or its type has no description
         description, listing = None, {each.group_id: each for each in await admin.list_groups()}.get(name)
         if listing is not None and not with_offsets([listing]):
             raise ConfigurationError(
                 f"group {name!r} is of type {listing.type}, which has no offsets to describe"
             ) from None
-    return DescribedGroup(name, description, await admin.group_offsets(name), listing)
+    return DescribedGroup(name, description, await admin.group_offsets(name, description=description), listing)
+
+
+def lag_problems(group: DescribedGroup, most: int) -> list[str]:
+    """Say what keeps a group from being at most so many messages behind, or from being known to be."""
+    found = [f"is {group.lag} messages behind, more than {most}"] if (group.lag or 0) > most else []
+    for partition, offset in group.offsets.items():
+        is_empty = offset.end_offset is not None and offset.beginning_offset == offset.end_offset
+        if offset.lag is None and not is_empty:
+            reason = "it has committed nothing" if offset.end_offset is not None else "nobody leads it, or it is gone"
+            found.append(f"may be behind by any number in {partition.topic}-{partition.partition}: {reason}")
+    return found
 
 
 def _tell_more(group: DescribedGroup) -> None:

@@ -26,7 +26,7 @@ class DescribedGroup:
 
     group_id: str
     description: "GroupDescription | None"
-    """None where nobody has joined, or members use a protocol in which this client cannot ask (KIP-848)."""
+    """None where nobody has joined, or the broker cannot be asked for members of such a group, as before KIP-848."""
     offsets: "Mapping[TopicPartition, GroupOffset]"
     listing: "GroupListing | None" = None
     """What the list of groups has of it, where there is no description."""
@@ -58,6 +58,12 @@ class DescribedGroup:
         """Node id of the broker that knows it; None where nobody has joined."""
         known = self.description or self.listing
         return known.coordinator if known else None
+
+    @property
+    def type(self) -> str | None:
+        """By which protocol members are in it; None where that is not known."""
+        known = self.description or self.listing
+        return str(known.type) if known else None
 
     @property
     def protocol_type(self) -> str | None:
@@ -120,8 +126,10 @@ def describe_fields(group: DescribedGroup) -> dict[str, Any]:
     return {
         "group_id": group.group_id,
         "state": group.state,
+        "type": group.type,
         "protocol_type": group.protocol_type,
         "assignor": described.assignor if described else None,
+        "epoch": described.epoch if described else None,
         "coordinator": group.coordinator,
         "lag": group.lag,
         "members": None if group.hides_members else [_member_fields(member) for member in group.members],

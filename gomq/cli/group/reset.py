@@ -92,9 +92,9 @@ def reset_offsets(  # noqa: PLR0913 - the options
     group that has members is refused: stop them first. An offset that a partition does not have is moved to its
     nearest end. AGAIN and SKIPPED are messages that would be read once more, or never.
     """
-    wanted = _wanted(targets, name)
-    if wanted.offsets is not None and topics:
-        raise click.UsageError("the file says which topics are meant: name none beside --from-file")
+    if export and output_format == "json":
+        raise click.UsageError("--export prints CSV: say --format text, or leave out --export")
+    wanted = _wanted(targets, name, topics)
 
     async def work(admin: "gomq.Admin") -> "ResetPlan":
         try:
@@ -117,12 +117,14 @@ def reset_offsets(  # noqa: PLR0913 - the options
     _tell(plan, is_done=execute)
 
 
-def _wanted(targets: Mapping[str, Any], group_id: str) -> _Wanted:
+def _wanted(targets: Mapping[str, Any], group_id: str, topics: Sequence[NamedPartitions]) -> _Wanted:
     """Understand where the group is to go on: exactly one option says so."""
     given = [each for each in _TARGETS if targets[each] is not None and targets[each] is not False]  # 0 is an offset
     names = ["--" + each.replace("_", "-") for each in (given or _TARGETS)]
     if len(given) != 1:
         raise click.UsageError(f"say where to go on with one of {', '.join(names)}")
+    if given == ["from_file"] and topics:
+        raise click.UsageError("the file says which topics are meant: name none beside --from-file")
     value = targets[given[0]]
     try:
         return _understood(given[0], value, group_id)

@@ -4,8 +4,14 @@ from gomq.client.admin.admin import Admin
 from gomq.client.admin.api_versions import BrokerApi
 from gomq.client.admin.configs import ConfigEntry, ConfigSynonym
 from gomq.client.admin.descriptions import ClusterDescription, PartitionDescription, TopicDescription
+from gomq.client.admin.group_descriptions import (
+    GroupDescription,
+    GroupListing,
+    GroupState,
+    GroupType,
+    MemberDescription,
+)
 from gomq.client.admin.group_offsets import GroupOffset
-from gomq.client.admin.groups import GroupDescription, GroupListing, GroupState, GroupType, MemberDescription
 from gomq.client.admin.log_dirs import LogDir, LogSize
 from gomq.client.admin.producers import ProducerDescription
 from gomq.client.admin.resets import ResetPlan, ResetRow

@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterable
 
 from gomq.client.admin import group_changes, group_offsets, groups, resetting
+from gomq.client.admin.group_descriptions import GroupDescription, GroupListing, GroupState, GroupType
 from gomq.client.admin.group_offsets import GroupOffset
-from gomq.client.admin.groups import GroupDescription, GroupListing, GroupState, GroupType
 from gomq.client.admin.refusals import distinct
 from gomq.client.admin.resets import Reset, ResetPlan, Target
 from gomq.client.admin.scope import AdminScope
@@ -55,20 +55,21 @@ class GroupCalls(AdminScope):
         return await groups.describe_groups(self._asker, group_ids)
 
     async def group_offsets(
-        self, group_id: str, topics: Iterable[str] | None = None
+        self, group_id: str, topics: Iterable[str] | None = None, *, description: GroupDescription | None = None
     ) -> dict[TopicPartition, GroupOffset]:
         """Return how far a group got, and how far behind the ends it is, by topic and partition.
 
         Args:
             group_id: the group.
             topics: all partitions of these; None for those that it has committed for or reads now.
+            description: what ``describe_group`` has said of it; None to ask for that first.
 
         Raises:
             GroupIdNotFoundError: there is no such group.
             UnknownTopicError: there is no such topic.
             ExceptionGroup: several things failed.
         """
-        return await group_offsets.group_offsets(self._asker, group_id, topics)
+        return await group_offsets.group_offsets(self._asker, group_id, topics, description=description)
 
     async def plan_reset(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gomq.client.admin.asking import Asker, each
+from gomq.client.admin.group_descriptions import GroupDescription
 from gomq.client.admin.groups import describe_group
 from gomq.client.admin.offsets import OffsetBounds, find_led_topic, look_up_bounds
 from gomq.client.admin.refusals import distinct, refusal
@@ -39,13 +40,16 @@ class GroupOffset:
         return max(self.end_offset - self.committed, 0)
 
 
-async def group_offsets(asker: Asker, group_id: str, topics: Iterable[str] | None) -> dict[TopicPartition, GroupOffset]:
+async def group_offsets(
+    asker: Asker, group_id: str, topics: Iterable[str] | None, *, description: GroupDescription | None
+) -> dict[TopicPartition, GroupOffset]:
     """Return how far a group got, by topic and partition.
 
     Args:
         asker: who asks.
         group_id: the group.
         topics: all partitions of these; None for those that it has committed for or reads now.
+        description: what is known of it already; None to ask for that first.
 
     Raises:
         GroupIdNotFoundError: there is no such group.
@@ -53,9 +57,11 @@ async def group_offsets(asker: Asker, group_id: str, topics: Iterable[str] | Non
         BrokerError: the broker refuses.
         ExceptionGroup: several of them failed.
     """
-    readers, is_known = await _readers(asker, group_id)
+    if description is None:
+        description = await _describe_if_there(asker, group_id)
+    readers = _readers(description) if description else {}
     committed = await committed_offsets(asker, group_id)
-    if not is_known and not committed:
+    if description is None and not committed:
         raise GroupIdNotFoundError(f"group {group_id!r} does not exist")
     if topics is None:
         wanted = sorted(committed.keys() | readers.keys())
@@ -117,16 +123,17 @@ def _committed(group_id: str, found: Any) -> Iterable[tuple[TopicPartition, Comm
                 )
 
 
-async def _readers(asker: Asker, group_id: str) -> tuple[dict[TopicPartition, str], bool]:
-    """Say which member reads which partition, and whether there is such a group.
-
-    One that is known by another protocol than the classic one is described as if it were not there.
-    """
+async def _describe_if_there(asker: Asker, group_id: str) -> GroupDescription | None:
+    """Describe a group; None where there is none, or none whose members this broker can be asked for."""
     try:
-        found = await describe_group(asker, group_id)
+        return await describe_group(asker, group_id)
     except GroupIdNotFoundError:
-        return {}, False
-    return {partition: member.member_id for member in found.members for partition in member.assignment or ()}, True
+        return None
+
+
+def _readers(found: GroupDescription) -> dict[TopicPartition, str]:
+    """Say which member reads which partition."""
+    return {partition: member.member_id for member in found.members for partition in member.assignment or ()}
 
 
 async def _bounds(

@@ -1,111 +1,27 @@
 """Groups: which there are, and who is in them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from gomq.client.admin.asking import Asker, each
+from gomq.client.admin.consumer_groups import describe_consumer_group
+from gomq.client.admin.group_descriptions import (
+    CONSUMER_PROTOCOL,
+    GroupDescription,
+    GroupListing,
+    GroupState,
+    GroupType,
+    MemberDescription,
+    in_order,
+)
 from gomq.client.admin.refusals import distinct, refusal
 from gomq.client.groups.subscription import decode_assignment, decode_subscription
 from gomq.errors import GroupIdNotFoundError, ProtocolError, UnsupportedVersionError
 from gomq.protocol.api import Api
 from gomq_storage.layout import TopicPartition
 
-CONSUMER_PROTOCOL: Final = "consumer"
-"""What consumers call their protocol; others, such as Kafka Connect, have theirs."""
 _STATES_SINCE: Final = 4
 _TYPES_SINCE: Final = 5
-
-
-class GroupState(StrEnum):
-    """What a group is doing."""
-
-    UNKNOWN = "Unknown"
-    """A newer broker's state."""
-    PREPARING_REBALANCE = "PreparingRebalance"
-    """Its members are joining."""
-    COMPLETING_REBALANCE = "CompletingRebalance"
-    """Its members wait for their partitions."""
-    STABLE = "Stable"
-    """Every member has its partitions."""
-    EMPTY = "Empty"
-    """It has no members, and remembers offsets."""
-    DEAD = "Dead"
-    """It is being deleted."""
-    ASSIGNING = "Assigning"
-    """The broker shares out the partitions (KIP-848)."""
-    RECONCILING = "Reconciling"
-    """Members are told of their new partitions (KIP-848)."""
-    NOT_READY = "NotReady"
-    """Topics are missing (KIP-1071)."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> "GroupState":
-        return next((each for each in cls if each.lower() == str(value).lower()), cls.UNKNOWN)
-
-
-class GroupType(StrEnum):
-    """By which protocol members are in a group."""
-
-    UNKNOWN = "unknown"
-    """A newer broker's type, or the broker is too old to say."""
-    CLASSIC = "classic"
-    """One of them shares out the partitions."""
-    CONSUMER = "consumer"
-    """The broker shares out the partitions (KIP-848)."""
-    SHARE = "share"
-    """Members share partitions (KIP-932)."""
-    STREAMS = "streams"
-    """KIP-1071."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> "GroupType":
-        return next((each for each in cls if each.lower() == str(value).lower()), cls.UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupListing:
-    """A group, as the list of groups has it."""
-
-    group_id: str
-    protocol_type: str
-    """"consumer" for consumers; empty where nobody has joined yet."""
-    state: GroupState | None
-    """None where the broker is too old to say (KIP-518)."""
-    type: GroupType
-    coordinator: int
-    """Node id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberDescription:
-    """A member of a group."""
-
-    member_id: str
-    instance_id: str | None
-    """What a static member is called (KIP-345); None for another, or where the broker is too old to say."""
-    client_id: str
-    host: str
-    topics: frozenset[str] | None
-    """Subscribed to; None where that cannot be read, as while the group rebalances."""
-    assignment: frozenset[TopicPartition] | None
-    """What it has been given; None where that cannot be read, as where the protocol is not that of consumers."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupDescription:
-    """A group and its members."""
-
-    group_id: str
-    state: GroupState
-    protocol_type: str
-    assignor: str
-    """How partitions are shared out, such as "range"; empty while that is not settled."""
-    coordinator: int | None
-    """Node id."""
-    members: tuple[MemberDescription, ...]
-    """By client id, host and member id."""
 
 
 async def list_groups(
@@ -150,22 +66,31 @@ async def describe_groups(asker: Asker, group_ids: Iterable[str]) -> dict[str, G
 
 async def describe_group(asker: Asker, group_id: str) -> GroupDescription:
     """Describe a group; see ``describe_groups``."""
-    values = {"groups": (group_id,), "include_authorized_operations": False}
 
     async def ask(node: int | None) -> GroupDescription:
-        response = await asker.cluster.ask(Api.DESCRIBE_GROUPS, values, node=node)
-        found = [group for group in response.groups if group.group_id == group_id]
-        if not found:
-            raise ProtocolError(f"the answer to DESCRIBE_GROUPS does not mention group {group_id!r}")
-        if found[0].error_code:
-            raise refusal(f"group {group_id!r} cannot be described", found[0])
-        description = _description(node, found[0])
-        if description.state is GroupState.DEAD and not description.members:
-            # before version 6 that is how a broker says that it has none (KIP-1043)
-            raise GroupIdNotFoundError(f"group {group_id!r} cannot be described: there is no such group")
-        return description
+        try:
+            return await _describe_classic_group(asker, group_id, node)
+        except GroupIdNotFoundError:  # that is what Kafka says of groups of other types, too
+            if (found := await describe_consumer_group(asker.cluster, group_id, node)) is None:
+                raise
+            return found
 
     return await asker.ask_coordinator(group_id, ask)
+
+
+async def _describe_classic_group(asker: Asker, group_id: str, node: int | None) -> GroupDescription:
+    values = {"groups": (group_id,), "include_authorized_operations": False}
+    response = await asker.cluster.ask(Api.DESCRIBE_GROUPS, values, node=node)
+    found = [group for group in response.groups if group.group_id == group_id]
+    if not found:
+        raise ProtocolError(f"the answer to DESCRIBE_GROUPS does not mention group {group_id!r}")
+    if found[0].error_code:
+        raise refusal(f"group {group_id!r} cannot be described", found[0])
+    description = _description(node, found[0])
+    if description.state is GroupState.DEAD and not description.members:
+        # before version 6 that is how a broker says that it has none (KIP-1043)
+        raise GroupIdNotFoundError(f"group {group_id!r} cannot be described: there is no such group")
+    return description
 
 
 def _listing(node: int, group: Any) -> GroupListing:  # noqa: ANN401 - one class a version
@@ -185,10 +110,12 @@ def _description(node: int | None, group: Any) -> GroupDescription:  # noqa: ANN
     return GroupDescription(
         group_id=group.group_id,
         state=GroupState(group.group_state),
+        type=GroupType.CLASSIC,
         protocol_type=group.protocol_type,
         assignor=group.protocol_data,
+        epoch=None,
         coordinator=node,
-        members=tuple(sorted(members, key=lambda member: (member.client_id, member.host, member.member_id))),
+        members=in_order(members),
     )
 
 

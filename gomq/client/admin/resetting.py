@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from gomq.client.admin.asking import Asker
+from gomq.client.admin.group_descriptions import GroupState
 from gomq.client.admin.group_offsets import committed_offsets
-from gomq.client.admin.groups import GroupState, describe_group
+from gomq.client.admin.groups import describe_group
 from gomq.client.admin.offsets import OffsetBounds, find_led_topic
 from gomq.client.admin.refusals import by_topic, failures_of, raise_failures
 from gomq.client.admin.resets import Reset, ResetPlan, plan, shifted

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 import gomq
-from gomq.client.admin.groups import GroupState, GroupType
+from gomq.client.admin.group_descriptions import GroupState, GroupType
 from gomq.client.cluster.settings import ConnectionSettings
 from gomq.errors import (
     BrokerError,

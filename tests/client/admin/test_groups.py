@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 import gomq
-from gomq.client.admin.groups import GroupState, GroupType
+from gomq.client.admin.group_descriptions import GroupState, GroupType
 from gomq.errors import (
     ConfigurationError,
     GroupIdNotFoundError,
