@@ -7,7 +7,7 @@
     varint  key size, -1 for null         then the key
     varint  value size, -1 for null       then the value
     varint  header count                  then of each header:
-            varint key size, key (UTF-8), varint value size (-1 for null), value
+            varint key size, key (UTF-8, or should be), varint value size (-1 for null), value
 
 All varints are zig-zag. A record is at least seven bytes long.
 """
@@ -30,7 +30,7 @@ from gomq_storage.batch import (
 from gomq_storage.compression import DEFAULT_MAX_DECOMPRESSED_BYTES, Codec, compress, decompress
 from gomq_storage.errors import CorruptBatchError
 from gomq_storage.record_columns import Place, decode_columns
-from gomq_storage.record_fields import Columns, Headers
+from gomq_storage.record_fields import Columns, Headers, encode_name
 from gomq_storage.varint import SMALL, encode
 
 MIN_RECORD_SIZE: Final = 7
@@ -107,7 +107,7 @@ def encode_records(records: Iterable[NewRecord], *, base_timestamp: int) -> byte
 def _encode_headers(headers: Headers) -> bytes:
     parts = [_varint(len(headers))]
     for name, value in headers:
-        raw = name.encode()
+        raw = encode_name(name)
         parts += (_varint(len(raw)), raw)
         parts += (_NULL,) if value is None else (_varint(len(value)), value)
     return b"".join(parts)
@@ -213,6 +213,11 @@ class BatchRecords:
             raise CorruptBatchError(f"{header.record_count} records in {len(self._data)} bytes")
         if header.record_count > header.last_offset_delta + 1:
             raise CorruptBatchError(f"{header.record_count} records up to offset delta {header.last_offset_delta}")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the records once decompressed."""
+        return len(self._data)
 
     @property
     def is_taken(self) -> bool:

@@ -252,6 +252,15 @@ def test_a_full_disk_under_the_output_is_one_line(partition: Path):
     assert done.stderr == b"gomq-dump: cannot write: No space left on device\n"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
+@pytest.mark.parametrize("words", [["/nothing"], ["--nonsense"], ["repair", "/nothing"], ["export", "/nothing"]])
+def test_what_cannot_be_said_on_stderr_ends_with_2_and_no_more(words: list[str]):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*COMMAND, *words], stdout=subprocess.PIPE, stderr=full, check=False, timeout=30)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
 def test_it_starts_without_what_it_does_not_need(partition: Path):
     code = (
         "import sys; from gomq_dump.cli import main; code = main(sys.argv[1:]);"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from gomq_dump.cli import main
 from gomq_dump.exporting.lines import Place, batch_lines, segment_line
 from gomq_dump.importing.lines import LineError, Origin, RecordLine, SegmentLine, read_line
 from gomq_dump.importing.target import Options, Target
@@ -15,7 +16,8 @@ from gomq_dump.packing import pack_batch, pack_records
 from gomq_storage.batch import MAGIC, BatchHeader, check_batch, walk
 from gomq_storage.compression import Codec, compress
 from gomq_storage.layout import TopicPartition, parse_segment_file_name
-from gomq_storage.record import NewRecord, Record
+from gomq_storage.record import BatchRecords, NewRecord, Record
+from gomq_storage.record_fields import decode_name
 from tests.support.memory_files import MemoryFiles
 from tests.support.segment_files import varied_records
 from tests.support.sound_log import CLOSED
@@ -26,7 +28,8 @@ OPTIONS = Options(topic=None, partition=0, codec=Codec.NONE, segment_bytes=None,
 int64 = st.integers(-(2**63), 2**63 - 1)
 timestamps = st.one_of(st.integers(-1, 2**41), st.integers(-(2**61), 2**61))
 some_bytes = st.one_of(st.none(), st.text(max_size=8).map(str.encode), st.binary(max_size=8))
-headers = st.lists(st.tuples(st.text(max_size=4), some_bytes), max_size=3).map(tuple)
+names = st.one_of(st.text(max_size=4), st.binary(max_size=4).map(decode_name))
+headers = st.lists(st.tuples(names, some_bytes), max_size=3).map(tuple)
 
 
 @st.composite
@@ -201,3 +204,11 @@ def test_a_log_that_begins_behind_its_first_segments_offset_is_a_compacted_one()
         log = pack_batch(_header(Codec.NONE)._replace(base_offset=5), b"x")
         files = imported(exported({segment: log}), name="data")
         assert files.exists(files.root / "data" / "cleaner-offset-checkpoint") is has_gaps
+
+
+def test_the_mark_that_editors_put_in_front_of_utf_8_is_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_bytes(b'\xef\xbb\xbf{"value": "\xef\xbb\xbfa"}\r\n{"value": "b"}\r\n')
+    assert main(["import", str(file), "--to", str(tmp_path / "orders-0")]) == 0
+    (_, header), *_ = walk(log := (tmp_path / "orders-0" / "00000000000000000000.log").read_bytes())
+    assert BatchRecords(log, header).take(2).values == ["\ufeffa".encode(), b"b"]

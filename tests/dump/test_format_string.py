@@ -57,6 +57,12 @@ def test_what_means_nothing_is_named_with_what_there_is(text: str, message: str)
         FormatString.parse(text)
 
 
+def test_names_of_headers_that_are_no_text_are_written_as_java_shows_them():
+    record = RECORD._replace(headers=(("ü", b"\xff"), ("a\udcff\udcc3", None)))
+
+    assert FormatString.parse("%h").render(record) == "ü=".encode() + b"\xff," + "a\ufffd\ufffd=NULL".encode()
+
+
 def test_bytes_of_the_command_line_that_are_no_text_come_out_as_they_went_in():
     assert FormatString.parse(b"\xff%o".decode(errors="surrogateescape")).render(RECORD) == b"\xff42"
 

@@ -13,12 +13,12 @@ from gomq_dump.rendering.record_json import record_objects
 from gomq_dump.rendering.record_lines import RecordKind, record_lines
 from gomq_storage.batch import read_header
 from gomq_storage.record import NewRecord, Record, encode_batch
-from gomq_storage.record_fields import Columns
+from gomq_storage.record_fields import Columns, encode_name
 
 data = st.none() | st.sampled_from(
     [b"", b"%d %b", b"\x7f", b'"\\\n\x00', "grüße".encode(), b"\xff", b"\xed\xa0\x80", b"x"]
 )
-names = st.sampled_from(["", "trace", "ü%", 'a"b'])
+names = st.sampled_from(["", "trace", "ü%", 'a"b', "\udcff", "ü\udced\udca0\udc80"])
 records = st.builds(
     Record,
     offset=st.integers(40, 90),
@@ -42,7 +42,7 @@ def plain_line(record: Record, base_sequence: int) -> str:
     line = (
         f"| offset: {record.offset} CreateTime: {record.timestamp} keySize: {size(record.key)}"
         f" valueSize: {size(record.value)} sequence: {sequence}"
-        f" headerKeys: [{','.join(name for name, _ in record.headers)}]"
+        f" headerKeys: [{','.join(decode_as_java(encode_name(name)) for name, _ in record.headers)}]"
     )
     line += "" if record.key is None else f" key: {decode_as_java(record.key)}"
     return line + ("" if record.value is None else f" payload: {decode_as_java(record.value)}") + "\n"

@@ -7,23 +7,17 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import BinaryIO, Final
+from typing import Final, TextIO
 
 from gomq_dump.arguments import make_parser
 from gomq_dump.decoders.choosing import choice_of, implies_records
+from gomq_dump.exit_codes import DAMAGED, INTERRUPTED, PIPE_CLOSED, SOUND, UNUSABLE
 from gomq_dump.reading.paths import SegmentFile, UnusablePathError, collect, collect_topic
 from gomq_dump.rendering.text import TextRenderer
 from gomq_dump.selecting.selection import selection_of
 from gomq_dump.selecting.showing import MakeRenderer, show
 from gomq_dump.summing.whole import answer, check_arguments
 
-SOUND: Final = 0
-DAMAGED: Final = 1
-UNUSABLE: Final = 2
-INTERRUPTED: Final = 128 + 2
-"""What a shell says of a program that SIGINT ended."""
-PIPE_CLOSED: Final = 128 + 13
-"""What a shell says of a program that SIGPIPE ended."""
 _COMMANDS: Final = {
     "repair": "gomq_dump.repairing.cli",
     "export": "gomq_dump.exporting.cli",
@@ -48,17 +42,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _guarded(run: Callable[[], int]) -> int:
     """Run something to its end, or to where it is interrupted or can write no more."""
-    out = sys.stdout.buffer
     try:
         code = run()
-        out.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()  # what argparse could not say there it passes over
     except KeyboardInterrupt:
-        return _leave(out, INTERRUPTED)
+        code = INTERRUPTED
     except BrokenPipeError:
-        return _leave(out, PIPE_CLOSED)
+        code = PIPE_CLOSED
     except OSError as error:
-        print(f"gomq-dump: cannot write: {error.strerror}", file=sys.stderr)
-        return _leave(out, UNUSABLE)
+        code = UNUSABLE
+        with suppress(OSError):  # it may be stderr that cannot be written
+            print(f"gomq-dump: cannot write: {error.strerror}", file=sys.stderr)
+    else:
+        return code
+    _give_up(sys.stdout)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _give_up(sys.stderr)
     return code
 
 
@@ -137,8 +139,7 @@ def _choose_renderer(arguments: argparse.Namespace) -> MakeRenderer:
     return lambda out: JsonRenderer(out, decode=decode)
 
 
-def _leave(out: BinaryIO, code: int) -> int:
-    """End without output: what is still buffered must not be tried again when the interpreter goes down."""
+def _give_up(stream: TextIO) -> None:
+    """Write no more: what is still buffered must not be tried again when the interpreter goes down."""
     with suppress(OSError):  # it is no file: then there is nothing to prevent
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-    return code
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

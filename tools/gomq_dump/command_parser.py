@@ -1,9 +1,9 @@
 """The parser of a command line whose errors are one line, as those of ``gomq`` are."""
 
 import argparse
-from typing import Final, NoReturn
+from typing import NoReturn
 
-_UNUSABLE: Final = 2
+from gomq_dump.exit_codes import UNUSABLE
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -11,7 +11,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with a line that says what is wrong."""
-        self.exit(_UNUSABLE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(UNUSABLE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 class Repeated(argparse.Action):

@@ -1,7 +1,9 @@
 """What can be wrong with a file, as values: nothing is raised for damage, so that reading can go on behind it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 
 class Problem(StrEnum):
@@ -96,3 +98,7 @@ class Finding:
     def is_damage(self) -> bool:
         """Whether the file is damaged; else this is a note."""
         return self.problem not in _NOTES
+
+
+Complain: TypeAlias = Callable[[Finding], object]
+"""Takes what is wrong with one file."""

@@ -9,7 +9,8 @@ r"""Format strings for records: the letters of kcat's ``-f``, and of rpk's the b
     %k{hex} %k{base64} %s{hex} %s{base64}    the bytes written so
     %T{%Y-%m-%d %H:%M:%S}                    the time in UTC, as strftime writes it
 
-A brace behind any other letter stands for itself. Nothing is written for a null key or value.
+A brace behind any other letter stands for itself. Nothing is written for a null key or value. What is no UTF-8 in the
+name of a header is written as Java shows it, with replacement characters; keys and values are written as they are.
 """
 
 import re
@@ -17,6 +18,8 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Self, TypeAlias
+
+from gomq_dump.rendering.java_text import name_as_java
 
 _LETTERS: Final = "%t %p %o %T %k %K %s %S %R %h %%"
 _ESCAPES: Final = r"\n \r \t \\ \xNN"
@@ -194,7 +197,9 @@ def _binary_size(data: bytes | None) -> bytes:
 def _headers(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
     if not headers:
         return b""
-    return b",".join([b"%b=%b" % (name.encode(), b"NULL" if value is None else value) for name, value in headers])
+    return b",".join(
+        [b"%b=%b" % (name_as_java(name).encode(), b"NULL" if value is None else value) for name, value in headers]
+    )
 
 
 def _topic(topic: str) -> bytes:

@@ -21,7 +21,7 @@ from gomq_storage.batch import (
     BatchHeader,
 )
 from gomq_storage.record import NewRecord, Record, encode_records
-from gomq_storage.record_fields import Columns
+from gomq_storage.record_fields import Columns, encode_name
 
 MAX_EMPTY_OFFSETS: Final = 2**31 - 1
 """How many offsets one batch can stand for."""
@@ -83,7 +83,7 @@ def pack_columns(columns: Columns, *, base_offset: int, base_timestamp: int) -> 
         body = [b"\0", encode(timestamp - base_timestamp), encode(offset - base_offset), _sized(key), _sized(value)]
         body.append(encode(len(held)))
         for name, header_value in held:
-            body += (_sized(name.encode()), _sized(header_value))
+            body += (_sized(encode_name(name)), _sized(header_value))
         record = b"".join(body)
         parts += (encode(len(record)), record)
     return b"".join(parts)

@@ -4,18 +4,16 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Protocol
 
 from gomq_dump.checks.complaints import Complaints
 from gomq_dump.checks.groups import group_files, size_of
 from gomq_dump.checks.run import Verdict, check_groups
+from gomq_dump.exit_codes import DAMAGED, SOUND
 from gomq_dump.progress import progress
 from gomq_dump.reading.paths import SegmentFile
 from gomq_dump.rendering.text import finding_text
 from gomq_storage.layout import LOG_SUFFIX
-
-SOUND: Final = 0
-DAMAGED: Final = 1
 
 
 class Report(Protocol):
@@ -86,14 +84,16 @@ class _JsonReport:
     """An object for each finding, and one for all."""
 
     def __init__(self, out: BinaryIO) -> None:
-        from gomq_dump.rendering import json_lines  # noqa: PLC0415 - text does without json
+        from gomq_dump.rendering.json_lines import line  # noqa: PLC0415 - text does without json
+        from gomq_dump.rendering.json_objects import finding_line  # noqa: PLC0415
 
         self._out = out
-        self._json = json_lines
+        self._line = line
+        self._finding_line = finding_line
 
     def show(self, complaints: Complaints) -> None:
         for path, finding in complaints:
-            self._out.write(self._json.finding_line(path, finding))
+            self._out.write(self._finding_line(path, finding))
 
     def close(self, verdict: Verdict, seconds: float) -> None:
         counts = verdict.counts
@@ -109,7 +109,7 @@ class _JsonReport:
             "seconds": round(seconds, 3),
             "bytes_per_second": round(counts.log_bytes / max(seconds, 1e-9)),
         }
-        self._out.write(self._json.line(fields))
+        self._out.write(self._line(fields))
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

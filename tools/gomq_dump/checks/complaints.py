@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-from gomq_dump.findings import Finding, Problem
+from gomq_dump.findings import Complain, Finding, Problem
 
 MAX_KEPT: Final = 1000
 """Of one partition: a file of nothing but lies must not fill the memory, and nobody reads more."""
@@ -18,8 +18,6 @@ _QUIET_SECONDS: Final = 10.0
 _SEEN_OF_WRITING: Final = frozenset({Problem.TORN_TAIL, Problem.SNAPSHOT})
 """What a batch or a snapshot of the producers looks like of which a part is there; all else is written at once."""
 
-Complain: TypeAlias = Callable[[Finding], object]
-"""Takes what is wrong with one file."""
 _Place: TypeAlias = tuple[str, Problem, int, int | str | None]
 
 

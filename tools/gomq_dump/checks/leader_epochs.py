@@ -6,8 +6,7 @@ a broker learns of them from the batches.
 
 from bisect import bisect_right
 
-from gomq_dump.checks.complaints import Complain
-from gomq_dump.findings import Finding, Problem
+from gomq_dump.findings import Complain, Finding, Problem
 from gomq_storage.batch import BatchHeader
 from gomq_storage.epochs import EpochStart, LeaderEpochs
 

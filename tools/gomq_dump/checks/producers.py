@@ -7,8 +7,7 @@ brokers forget producers that were silent for long, so what a snapshot does not 
 from collections.abc import Iterator
 from typing import Final
 
-from gomq_dump.checks.complaints import Complain
-from gomq_dump.findings import Finding, Problem
+from gomq_dump.findings import Complain, Finding, Problem
 from gomq_storage.batch import BatchHeader
 from gomq_storage.errors import InvalidProducerEpochError, OutOfOrderSequenceError
 from gomq_storage.producers import (

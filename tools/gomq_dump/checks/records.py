@@ -1,7 +1,6 @@
 """Look into a batch: whether its records are what its header says. It takes as long as reading them does."""
 
-from gomq_dump.checks.complaints import Complain
-from gomq_dump.findings import Finding, Problem
+from gomq_dump.findings import Complain, Finding, Problem
 from gomq_dump.reading.reader import ByteReader
 from gomq_dump.reading.records import MAX_DECOMPRESSED_BYTES, DecodedRecords, read_records
 from gomq_storage.batch import NO_TIMESTAMP, BatchHeader

@@ -9,22 +9,22 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Final, TypeAlias
 
-from gomq_dump.checks.complaints import Complain, Complaints
+from gomq_dump.checks.complaints import Complaints
 from gomq_dump.checks.good_batches import GoodBatches
 from gomq_dump.checks.history import History
-from gomq_dump.checks.offset_entries import OffsetEntries
 from gomq_dump.checks.records import check_records
 from gomq_dump.checks.sources import guarded, open_file
-from gomq_dump.checks.time_entries import TimeEntries
 from gomq_dump.checks.transactions import TxnEntries
-from gomq_dump.findings import Finding, Problem
+from gomq_dump.findings import Complain, Finding, Problem
 from gomq_dump.reading.batches import Batch, LogWalk
 from gomq_dump.reading.control import Control, read_control
 from gomq_dump.reading.index_checks import check_segments_meet
 from gomq_dump.reading.indexes import walk_offset_index, walk_time_index
+from gomq_dump.reading.offset_entries import OffsetEntries
 from gomq_dump.reading.paths import SegmentFile
 from gomq_dump.reading.reader import CHUNK_BYTES, ByteReader
 from gomq_dump.reading.records import read_records
+from gomq_dump.reading.time_entries import TimeEntries
 from gomq_dump.reading.txn_entries import TxnEntry, walk_txn_index
 from gomq_storage.batch import BatchHeader
 from gomq_storage.layout import LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX

@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from typing import Final
 
 from gomq_dump.checks.complaints import Complaints
-from gomq_dump.checks.offset_entries import NOTHING
 from gomq_dump.checks.producers import ProducerCheck
 from gomq_dump.checks.sources import open_file
 from gomq_dump.findings import Finding, Problem
 from gomq_dump.reading.inspection import unreadable
+from gomq_dump.reading.offset_entries import NOTHING
 from gomq_dump.reading.paths import SegmentFile
 from gomq_dump.reading.producer_entries import walk_producers
 from gomq_dump.reading.reader import ByteReader

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
 
-from gomq_dump.checks.complaints import Complain
-from gomq_dump.findings import Finding
+from gomq_dump.findings import Complain, Finding
 from gomq_dump.reading.inspection import unreadable
 from gomq_dump.reading.reader import CHUNK_BYTES, ByteReader
 

@@ -7,8 +7,7 @@ transaction is not seen any more: its entry may then say more than the log does,
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from gomq_dump.checks.complaints import Complain
-from gomq_dump.findings import Finding, Problem
+from gomq_dump.findings import Complain, Finding, Problem
 from gomq_dump.reading.txn_entries import TxnEntry
 from gomq_storage.batch import BatchHeader
 from gomq_storage.txn_index import ENTRY, AbortedTransaction

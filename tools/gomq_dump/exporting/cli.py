@@ -4,11 +4,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import Final
 
 from gomq_dump.command_parser import CommandParser
-from gomq_dump.exporting.lines import Place, batch_lines, segment_line
+from gomq_dump.exit_codes import DAMAGED, SOUND, UNUSABLE
+from gomq_dump.exporting.lines import Place, batch_lines, log_start_line, segment_line
+from gomq_dump.exporting.log_starts import LogStarts
 from gomq_dump.findings import Finding, Problem
 from gomq_dump.progress import progress
 from gomq_dump.reading.batches import Batch, LogWalk
@@ -18,9 +20,6 @@ from gomq_dump.rendering.text import finding_text
 from gomq_storage.compression import Codec
 from gomq_storage.layout import LOG_SUFFIX, MAX_OFFSET
 
-SOUND: Final = 0
-DAMAGED: Final = 1
-UNUSABLE: Final = 2
 _CODEC_BITS: Final = 0b111
 
 _DESCRIPTION: Final = """\
@@ -28,7 +27,7 @@ Write logs as JSON lines that hold all that is in them; gomq-dump import makes t
 """
 _EPILOG: Final = """\
 One line for each batch, with what its header says, in front of one line for each of its records.
-Keys, values and header values are text where they are UTF-8, and in fields named ..._base64 where
+Keys, values and headers are text where they are UTF-8, and in fields named ..._base64 where
 they are not; null is Kafka's null. Damaged batches are not exported; stderr says which.
 
 Exit code: 0 everything is exported; 1 something is damaged and missing; 2 something else is wrong.
@@ -54,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"gomq-dump: {error}", file=sys.stderr)
         return UNUSABLE
     chosen = list(_within(files, arguments.from_offset, arguments.to_offset))
-    return max((_export(file, arguments.from_offset, arguments.to_offset) for file in chosen), default=SOUND)
+    code = _export_log_starts(chosen)
+    return max([code, *(_export(file, arguments.from_offset, arguments.to_offset) for file in chosen)])
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -100,6 +100,18 @@ def _within(files: Sequence[SegmentFile], from_offset: int, to_offset: int) -> I
             yield file
 
 
+def _export_log_starts(files: Sequence[SegmentFile]) -> int:
+    """Say where logs start, of those that have files in front of that: one line each, in front of all others."""
+    codes = [SOUND]
+    starts = LogStarts(lambda path, finding: codes.append(_tell(path, finding)))
+    for _, of_one in groupby(files, lambda file: os.path.dirname(file.path)):
+        first = next(of_one)
+        offset = starts.of(first)
+        if offset > first.base_offset:
+            sys.stdout.buffer.write(log_start_line(Place(first.partition, first.base_offset), offset))
+    return max(codes)
+
+
 def _export(file: SegmentFile, from_offset: int, to_offset: int) -> int:
     try:
         opened = ByteReader.open(file.path)
@@ -120,7 +132,7 @@ def _export_log(
     from_offset, to_offset = wanted
     for item in LogWalk(reader, file.base_offset):
         if isinstance(item, Finding):
-            code = max(code, _tell(file, item))
+            code = max(code, _tell(file.path, item))
             continue
         header = item.header
         if item.is_valid and header.base_offset >= to_offset:
@@ -143,9 +155,9 @@ def _can_be(batch: Batch) -> bool:
     return batch.is_valid and is_codec and 0 <= header.record_count <= header.last_offset_delta + 1
 
 
-def _tell(file: SegmentFile, finding: Finding) -> int:
+def _tell(path: str, finding: Finding) -> int:
     """Say what is wrong, but for offsets that are missing: they are in what is exported, too."""
     if finding.problem is Problem.OFFSET_GAP:
         return SOUND
-    print(finding_text(file.path, finding), file=sys.stderr, end="")
+    print(finding_text(path, finding), file=sys.stderr, end="")
     return DAMAGED if finding.is_damage else SOUND

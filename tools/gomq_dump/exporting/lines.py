@@ -4,7 +4,8 @@
     {"type":"record","offset":0,"timestamp":1767225600000,"key":"42","value":"first order","headers":[...]}
 
 A batch line has what the header has, but for length and CRC, which follow from the rest. ``segment`` is the offset in
-the name of the file that the batch is in; a file without a batch has a line of its own, of type ``segment``.
+the name of the file that the batch is in; a file without a batch has a line of its own, of type ``segment``. Where
+messages at the beginning of a log were deleted a line of type ``log_start`` says up to which ``offset``.
 ``attributes`` is there only where it says more than codec, timestamp type and flags do; ``producer_timestamp`` only
 where the broker's clock set the timestamp that a consumer sees. Records that lines cannot hold are in the batch's own
 line as ``records_base64``, as they lie in the file: those that cannot be decoded, and those of an uncompressed batch
@@ -12,11 +13,11 @@ that would not come back byte for byte.
 """
 
 import base64
-import json
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from gomq_dump.packing import pack_columns
+from gomq_dump.rendering.json_lines import line
 from gomq_dump.rendering.line_template import LineTemplate
 from gomq_dump.rendering.record_json import put_bytes, put_headers
 from gomq_storage.batch import HEADER_SIZE, BatchHeader
@@ -35,8 +36,6 @@ MAX_DECOMPRESSED_BYTES: Final = 256 << 20
 MAX_RECORDS: Final = 1 << 20
 """The most that the records of one batch may take in memory, and how many may be; a bomb is carried as it is."""
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
 
 class Place(NamedTuple):
     """Where a batch is from."""
@@ -49,7 +48,12 @@ class Place(NamedTuple):
 
 def segment_line(place: Place) -> bytes:
     """Make the line of a segment without a batch, which tells where the log goes on."""
-    return _line({"type": "segment", **_partition_fields(place), "segment": place.segment})
+    return line({"type": "segment", **_partition_fields(place), "segment": place.segment})
+
+
+def log_start_line(place: Place, offset: int) -> bytes:
+    """Make the line that tells where a log starts: the messages in front of that were deleted."""
+    return line({"type": "log_start", **_partition_fields(place), "offset": offset})
 
 
 def batch_lines(place: Place, batch: bytes, header: BatchHeader) -> bytes:
@@ -65,12 +69,8 @@ def batch_lines(place: Place, batch: bytes, header: BatchHeader) -> bytes:
     if columns is None:
         fields["records_base64"] = base64.b64encode(batch[HEADER_SIZE:]).decode()
     if columns is None or not columns.offsets:
-        return _line(fields)
-    return _line(fields) + _record_lines(header, columns)
-
-
-def _line(fields: Fields) -> bytes:
-    return _encode(fields).encode() + b"\n"
+        return line(fields)
+    return line(fields) + _record_lines(header, columns)
 
 
 def _columns_of(batch: bytes, header: BatchHeader) -> Columns | None:
@@ -143,16 +143,16 @@ def attributes_of(fields: Fields) -> int:
 
 def _record_lines(header: BatchHeader, columns: Columns) -> bytes:
     """Make the lines of a batch's records, all at once: a log has millions of them."""
-    line = LineTemplate(len(columns.offsets))
-    line.text(b'{"type":"record","offset":')
-    line.numbers(columns.offsets)
+    template = LineTemplate(len(columns.offsets))
+    template.text(b'{"type":"record","offset":')
+    template.numbers(columns.offsets)
     if header.is_log_append_time:
-        line.text(b',"timestamp":%d,"producer_timestamp":' % header.max_timestamp)
+        template.text(b',"timestamp":%d,"producer_timestamp":' % header.max_timestamp)
     else:
-        line.text(b',"timestamp":')
-    line.numbers(columns.timestamps)
-    put_bytes(line, b"key", columns.keys)
-    put_bytes(line, b"value", columns.values)
-    put_headers(line, columns.headers)
-    line.text(b"}\n")
-    return line.write()
+        template.text(b',"timestamp":')
+    template.numbers(columns.timestamps)
+    put_bytes(template, b"key", columns.keys)
+    put_bytes(template, b"value", columns.values)
+    put_headers(template, columns.headers)
+    template.text(b"}\n")
+    return template.write()

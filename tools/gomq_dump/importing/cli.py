@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from gomq_dump.command_parser import CommandParser
+from gomq_dump.exit_codes import SOUND, UNUSABLE
 from gomq_dump.importing.batches import UnfinishedBatchError
 from gomq_dump.importing.lines import MAX_LINE_BYTES, LineError, read_line
 from gomq_dump.importing.target import Options, Target
@@ -22,8 +24,6 @@ from gomq_storage.errors import StorageError
 from gomq_storage.files import OsFiles
 from gomq_storage.layout import MAX_PARTITION, topic_name_problem
 
-SOUND: Final = 0
-UNUSABLE: Final = 2
 _FORMATS: Final = ("text", "json")
 _DESCRIPTION: Final = """\
 Make a partition's directory, or a data directory that gomq serve opens, of JSON lines.
@@ -171,6 +171,8 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
     number = 0
     while raw := file.readline(MAX_LINE_BYTES + 1):
         number += 1
+        if number == 1:
+            raw = raw.removeprefix(BOM_UTF8)  # editors of Windows put it there
         if len(raw) > MAX_LINE_BYTES:
             raise _BadLineError(f"{number}: expected a line of at most {MAX_LINE_BYTES} bytes, it is longer")
         yield raw

@@ -11,6 +11,7 @@ from gomq_dump.exporting.lines import attributes_of
 from gomq_storage.batch import MAGIC, BatchHeader
 from gomq_storage.compression import Codec
 from gomq_storage.layout import MAX_OFFSET, MAX_PARTITION, topic_name_problem
+from gomq_storage.record_fields import decode_name
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -93,6 +94,8 @@ class OriginLine:
     """What comes next is from this partition."""
 
     origin: Origin
+    log_start: int = 0
+    """Its messages in front of this offset were deleted."""
 
 
 Line: TypeAlias = BatchLine | RecordLine | SegmentLine | OriginLine | None
@@ -204,11 +207,16 @@ def _read_file(fields: Fields) -> OriginLine:
     return OriginLine(origin=_read_origin(fields))
 
 
+def _read_log_start(fields: Fields) -> OriginLine:
+    return OriginLine(origin=_read_origin(fields), log_start=_number(fields, "offset", (0, MAX_OFFSET)))
+
+
 _READERS: Final[dict[str, Callable[[Fields], Line]]] = {
     "batch": _read_batch,
     "record": _read_record,
     "segment": _read_segment,
     "file": _read_file,
+    "log_start": _read_log_start,
 }
 
 
@@ -222,9 +230,10 @@ def _read_headers(found: object) -> tuple[tuple[str, bytes | None], ...]:
         raise LineError("headers", 'a list of {"name": ..., "value": ...}, or an object', found)
     headers = []
     for entry in found:
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        name = _bytes(entry, "name") if isinstance(entry, dict) else None
+        if name is None:
             raise LineError("headers", 'entries such as {"name": "trace", "value": "1"}', entry)
-        headers.append((_encoded("headers", entry["name"]).decode(), _bytes(entry, "value")))
+        headers.append((decode_name(name), _bytes(entry, "value")))
     return tuple(headers)
 
 

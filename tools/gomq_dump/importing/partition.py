@@ -32,6 +32,8 @@ class PartitionWriter:
         """Behind the last batch; None before the first segment."""
         self.has_gaps: bool = False
         """Whether offsets are missing between batches."""
+        self.log_start: int = 0
+        """The messages in front of it were deleted."""
         self.directory = directory
         self._files = files
         self._config = config
@@ -40,6 +42,12 @@ class PartitionWriter:
         self._asked_for: int | None = None
         self._leader_epoch = -1
         self._is_transactional = False
+
+    @property
+    def late_start(self) -> int | None:
+        """Where the log starts, if that is behind the start of its first segment."""
+        start = min(self.log_start, self.next_offset or 0)
+        return start if self._segments and start > self._segments[0].base_offset else None
 
     def append(self, batch: MadeBatch) -> None:
         """Write a batch.

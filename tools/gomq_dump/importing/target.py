@@ -30,12 +30,14 @@ from gomq_storage.files import Files
 from gomq_storage.identity import encode_uuid
 from gomq_storage.layout import (
     CLEANER_OFFSET_FILE_NAME,
+    LOG_START_FILE_NAME,
     PARTITION_METADATA_FILE_NAME,
     RECOVERY_POINT_FILE_NAME,
     TopicPartition,
     parse_partition_directory_name,
     partition_directory_name,
 )
+from gomq_storage.log_notes import ALONE
 from gomq_storage.record import NewRecord, encode_batch
 
 METADATA: Final = TopicPartition("__gomq_metadata", 0)
@@ -133,6 +135,8 @@ class Target:
             part.begin_segment(line.base_offset)
         elif isinstance(line, OriginLine):
             self._current = line.origin
+            if line.log_start:
+                self._part_of(line.origin).writer.log_start = line.log_start
 
     def _take_record(self, line: RecordLine) -> None:
         self.records += 1
@@ -195,7 +199,10 @@ class Target:
         for part in self._parts.values():
             self.batches += part.write(part.loose.flush())
         if self._only is not None:
-            self._part_of(Origin(topic=None, partition=None)).writer.finish()
+            writer = self._part_of(Origin(topic=None, partition=None)).writer
+            writer.finish()
+            if writer.late_start is not None:
+                self._write_offsets(LOG_START_FILE_NAME, {ALONE: writer.late_start})
         else:
             self._finish_data_directory()
         self._files.sync_directory(self._partial)
@@ -215,9 +222,15 @@ class Target:
             self._describe_topics(counts)
         ends = {name: part.writer.finish() for name, part in self._parts.items()}
         gaps = {name: 0 for name, part in self._parts.items() if part.writer.has_gaps}
-        for file_name, offsets in ((RECOVERY_POINT_FILE_NAME, ends), (CLEANER_OFFSET_FILE_NAME, gaps)):
-            if offsets:
-                write_synced(self._files, self._partial / file_name, [encode_offsets(offsets)])
+        starts = {name: start for name, part in self._parts.items() if (start := part.writer.late_start) is not None}
+        self._write_offsets(RECOVERY_POINT_FILE_NAME, ends)
+        self._write_offsets(CLEANER_OFFSET_FILE_NAME, gaps)
+        self._write_offsets(LOG_START_FILE_NAME, starts)
+
+    def _write_offsets(self, file_name: str, offsets: dict[TopicPartition, int]) -> None:
+        """Write a file that says one offset of each partition, where there is one."""
+        if offsets:
+            write_synced(self._files, self._partial / file_name, [encode_offsets(offsets)])
 
     def _describe_topics(self, counts: dict[str, int]) -> None:
         """Tell a broker which topics there are, the way that it tells itself.

@@ -1,8 +1,7 @@
-"""Hold indexes against their log, and segments against each other.
+"""Hold an index that is shown against its log, entry by entry, and segments against each other.
 
-An offset index's entry names the last offset of the batch it points at. Older brokers wrote, where several batches
-came at once, the first one's position beside the last one's offset: that is sound too, as every look-up through it
-still starts in front of what it looks for.
+``--verify`` walks through the log; here each entry finds its batch, so that its findings stand behind it, and damage in
+the log does not matter elsewhere. What is right is one and the same: ``OffsetEntries`` and ``TimeEntries`` say it.
 """
 
 from collections.abc import Iterator
@@ -10,7 +9,9 @@ from typing import Final
 
 from gomq_dump.findings import Finding, Problem
 from gomq_dump.reading.indexes import OffsetEntry, TimeEntry, walk_offset_index, walk_time_index
+from gomq_dump.reading.offset_entries import NOTHING, OffsetEntries
 from gomq_dump.reading.reader import ByteReader
+from gomq_dump.reading.time_entries import TimeEntries
 from gomq_storage.batch import HEADER_SIZE, BatchHeader, read_header
 from gomq_storage.errors import CorruptBatchError
 
@@ -23,9 +24,7 @@ def check_offset_index(index: ByteReader, log: ByteReader, base_offset: int) -> 
     for item in walk_offset_index(index, base_offset):
         yield item
         if isinstance(item, OffsetEntry) and not item.is_zero:
-            finding = checker.check(item)
-            if finding is not None:
-                yield finding
+            yield from checker.check(item)
 
 
 def check_time_index(
@@ -43,9 +42,7 @@ def check_time_index(
     for item in walk_time_index(index, base_offset):
         yield item
         if isinstance(item, TimeEntry) and not item.is_zero:
-            finding = _check_time_entry(item, finder)
-            if finding is not None:
-                yield finding
+            yield from _check_time_entry(item, finder)
 
 
 def check_segments_meet(end_offset: int, base_offset: int) -> Finding | None:
@@ -60,62 +57,43 @@ def check_segments_meet(end_offset: int, base_offset: int) -> Finding | None:
 
 
 class _OffsetChecker:
-    """Compare entries of an offset index with the batches they point at."""
+    """Hold entries of an offset index, in any order, against the batches they point at."""
 
     def __init__(self, log: ByteReader) -> None:
         self._log = log
         # Sound entries of brokers that indexed several batches at once need no more; a file of lies gets no more.
         self._steps_left = log.size // HEADER_SIZE
 
-    def check(self, entry: OffsetEntry) -> Finding | None:
+    def check(self, entry: OffsetEntry) -> list[Finding]:
         """Say what is wrong with an entry."""
-        if entry.log_position >= self._log.size:
-            return Finding(
-                problem=Problem.INDEX_POSITION, position=entry.position, message="the entry points beyond the log",
-                expected=f"less than {self._log.size}", found=entry.log_position,
-            )  # fmt: skip
-        header = _header_at(self._log, entry.log_position)
-        if header is None:
-            message = f"no batch starts at byte {entry.log_position} of the log, where the entry points"
-            return Finding(problem=Problem.INDEX_POSITION, position=entry.position, message=message)
-        if header.last_offset == entry.offset or self._is_last_of_several(entry, header):
-            return None
-        message = f"the entry's offset is not that of the batch at byte {entry.log_position} of the log"
-        return Finding(
-            problem=Problem.INDEX_OFFSET, position=entry.position, message=message,
-            expected=header.last_offset, found=entry.offset,
-        )  # fmt: skip
-
-    def _is_last_of_several(self, entry: OffsetEntry, first: BatchHeader) -> bool:
-        """Whether the entry's offset is the last one of a batch behind the one it points at."""
-        position, header = entry.log_position, first
-        for _ in range(min(self._steps_left, _MAX_BATCHES_AT_ONCE)):
-            if header.last_offset >= entry.offset:
+        found: list[Finding] = []
+        rules = OffsetEntries(iter((entry,)), found.append, log_size=self._log.size)
+        position = entry.log_position
+        header = _header_at(self._log, position) if position < self._log.size else None
+        steps = min(self._steps_left, _MAX_BATCHES_AT_ONCE)
+        while header is not None:
+            rules.meet(position, header)
+            if rules.awaited == NOTHING or not steps:
                 break
+            steps -= 1
             self._steps_left -= 1
             position += header.size
-            following = _header_at(self._log, position)
-            if following is None:
-                return False
-            header = following
-        return header.last_offset == entry.offset
+            header = _header_at(self._log, position)
+        rules.finish()
+        return found
 
 
-def _check_time_entry(entry: TimeEntry, finder: "_BatchFinder") -> Finding | None:
+def _check_time_entry(entry: TimeEntry, finder: "_BatchFinder") -> list[Finding]:
+    found: list[Finding] = []
+    rules = TimeEntries(iter((entry,)), found.append)
     header = finder.find(entry.offset)
     if finder.stopped_at is not None:
         message = f"the entry is not checked: the log cannot be read at byte {finder.stopped_at}"
-        return Finding(problem=Problem.NOT_CHECKED, position=entry.position, message=message)
-    if header is None:
-        message = "the entry's offset is not in the log"
-        return Finding(problem=Problem.INDEX_OFFSET, position=entry.position, message=message, found=entry.offset)
-    if header.max_timestamp != entry.timestamp:
-        message = f"the entry's timestamp is not the largest of the batch with offset {entry.offset}"
-        return Finding(
-            problem=Problem.INDEX_TIMESTAMP, position=entry.position, message=message,
-            expected=header.max_timestamp, found=entry.timestamp,
-        )  # fmt: skip
-    return None
+        return [Finding(problem=Problem.NOT_CHECKED, position=entry.position, message=message)]
+    if header is not None:
+        rules.meet(header)
+    rules.finish(is_sealed=False)
+    return found
 
 
 class _BatchFinder:

@@ -23,9 +23,12 @@ class DecodedRecords(Sequence[Record]):  # noqa: PLW1641 - it may be large, and 
     Args:
         count: how many there are.
         pieces: yields their fields, from the first one on whenever it is called.
+        size: ``size``, below.
     """
 
-    def __init__(self, count: int, pieces: Callable[[], Iterable[Columns]]) -> None:
+    def __init__(self, count: int, pieces: Callable[[], Iterable[Columns]], *, size: int = 0) -> None:
+        self.size: int = size
+        """Bytes of the records of a whole batch once decompressed; 0 where these are not a whole batch's."""
         self._count = count
         self._pieces = pieces
 
@@ -69,9 +72,9 @@ def read_records(position: int, batch: memoryview, header: BatchHeader) -> Decod
         decoder = BatchRecords(batch, header, max_bytes=MAX_DECOMPRESSED_BYTES)
         if header.record_count <= PIECE_RECORDS:
             columns = decoder.take(header.record_count)
-            records = DecodedRecords(header.record_count, lambda: (columns,))
+            records = DecodedRecords(header.record_count, lambda: (columns,), size=decoder.size)
         else:
-            records = DecodedRecords(header.record_count, lambda: _take_all(copy(decoder)))
+            records = DecodedRecords(header.record_count, lambda: _take_all(copy(decoder)), size=decoder.size)
         ascend = _ascend(header, records)
     except UnsupportedCodecError as error:
         return Finding(problem=Problem.CODEC, position=position, message="no such compression codec", found=error.codec)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gomq_dump.decoders.choosing import Decoder
 from gomq_dump.reading.batches import Batch
+from gomq_dump.rendering.java_text import header_keys
 from gomq_dump.rendering.text import batch_text, sequence, timestamp_type
 
 
@@ -23,7 +24,7 @@ def _records_text(batch: Batch, decoder: Decoder) -> Iterator[str]:
         yield (
             f"| offset: {record.offset} {time_name}: {record.timestamp} keySize: {_size(record.key)}"
             f" valueSize: {_size(record.value)} sequence: {sequence(header, record.offset - header.base_offset)}"
-            f" headerKeys: [{','.join(name for name, _ in record.headers)}]"
+            f" headerKeys: [{header_keys(record.headers)}]"
             f"{'' if key_text is None else f' key: {key_text}'}"
             f"{'' if value_text is None else f' payload: {value_text}'}\n"
         )

@@ -3,6 +3,8 @@
 import codecs
 from typing import Final
 
+from gomq_storage.record_fields import Headers, encode_name
+
 _AS_JAVA: Final = "gomq_dump.java"
 
 
@@ -12,6 +14,16 @@ def decode_as_java(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return data.decode(errors=_AS_JAVA)
+
+
+def name_as_java(name: str) -> str:
+    """Show a header's name as Java's consumer decodes it: what stands for bytes that are no UTF-8 is replaced."""
+    return name if name.isascii() else decode_as_java(encode_name(name))
+
+
+def header_keys(headers: Headers) -> str:
+    """List the names of a record's headers as Kafka's tool does."""
+    return ",".join([name_as_java(name) for name, _ in headers])
 
 
 def _replace_as_java(error: UnicodeError) -> tuple[str, int]:

@@ -1,23 +1,15 @@
-"""Write objects as JSON lines, for what is shown by none of the renderers: findings of many files, sums and tables."""
+"""Write objects as JSON lines: the one way in which every command does it."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from gomq_dump.findings import Finding
-from gomq_dump.rendering.json_objects import finding_fields
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def line(fields: Mapping[str, Any]) -> bytes:
-    """Write one object."""
-    return _encode(fields).encode() + b"\n"
-
-
-def finding_line(path: str, finding: Finding) -> bytes:
-    """Write a finding and the file that it is about."""
-    return line(finding_fields(shown_path(path), finding))
+    """Write one object; what cannot be UTF-8 in it is replaced."""
+    return _encode(fields).encode(errors="replace") + b"\n"
 
 
 def shown_path(path: str) -> str:

@@ -1,11 +1,11 @@
 """Show what was read as JSON lines: one object a line, each with a ``type``.
 
 Bytes are shown as text where they are valid UTF-8. Where they are not, the field has ``_base64`` behind its name:
-a record has either ``value`` or ``value_base64``, never both; null stands for no bytes at all.
+a record has either ``value`` or ``value_base64``, never both, and a header ``name`` or ``name_base64``; null stands
+for no bytes at all.
 """
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from gomq_dump.decoders.choosing import AUTO, Decoder, decoder_of
@@ -15,15 +15,15 @@ from gomq_dump.reading.control import Control, read_control
 from gomq_dump.reading.indexes import OffsetEntry, TimeEntry
 from gomq_dump.reading.inspection import FileStart, Item
 from gomq_dump.reading.kinds import SNAPSHOT_SUFFIXES
+from gomq_dump.rendering.json_lines import line, shown_path
 from gomq_dump.rendering.text import codec_name, sequence, timestamp_type
 from gomq_storage.batch import BatchHeader
+from gomq_storage.record_fields import encode_name
 
 if TYPE_CHECKING:
     from gomq_storage.record import Record
 
 Fields: TypeAlias = dict[str, Any]
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class JsonRenderer:
@@ -39,7 +39,7 @@ class JsonRenderer:
         """Show one item; a batch's records follow it."""
         if isinstance(item, FileStart):
             self._decoder = decoder_of(self._decode, item.file)
-            self._path = item.file.path.encode(errors="surrogateescape").decode(errors="replace")
+            self._path = shown_path(item.file.path)
         self._write(self._fields(item))
         if isinstance(item, Batch):
             self._show_records(item)
@@ -64,7 +64,7 @@ class JsonRenderer:
             self._write(fields)
 
     def _write(self, fields: Fields) -> None:
-        self._out.write(_encode(fields).encode() + b"\n")
+        self._out.write(line(fields))
 
     def _fields(self, item: Item) -> Fields:
         if isinstance(item, Batch):
@@ -130,6 +130,11 @@ def finding_fields(path: str, finding: Finding) -> Fields:
     }
 
 
+def finding_line(path: str, finding: Finding) -> bytes:
+    """Write a finding and the file that it is about, for what shows findings of many files."""
+    return line(finding_fields(shown_path(path), finding))
+
+
 def batch_fields(batch: Batch) -> Fields:
     """Make the object of a batch, its records not included."""
     header = batch.header
@@ -171,7 +176,8 @@ def record_fields(header: BatchHeader, record: "Record") -> Fields:
     put_bytes(fields, "value", record.value)
     headers = fields["headers"] = []
     for name, value in record.headers:
-        entry: Fields = {"name": name}
+        entry: Fields = {}
+        put_bytes(entry, "name", encode_name(name))
         put_bytes(entry, "value", value)
         headers.append(entry)
     if header.is_control and (control := read_control(record.key, record.value)) is not None:

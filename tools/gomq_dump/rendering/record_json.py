@@ -10,7 +10,7 @@ from typing import Final
 
 from gomq_dump.rendering.line_template import LineTemplate
 from gomq_dump.rendering.record_lines import RecordKind, put_sequences
-from gomq_storage.record_fields import Columns, Headers
+from gomq_storage.record_fields import Columns, Headers, encode_name
 
 _BETWEEN: Final = b"\x7f"
 _MOST_HEADERS: Final = 8
@@ -83,14 +83,20 @@ def put_headers(line: LineTemplate, headers: Sequence[Headers]) -> None:
         line.texts([b"[%b]" % b",".join([_header(*each) for each in held]) for held in headers])
         return
     for number, name in enumerate(names):
-        line.text(b'%b{"name":%b' % (b"," if number else b"[", encode_basestring(name).encode()))
+        line.text(b"%b{%b" % (b"," if number else b"[", _name(name)))
         put_bytes(line, b"value", [held[number][1] for held in headers])
         line.text(b"}")
     line.text(b"]")
 
 
 def _header(name: str, value: bytes | None) -> bytes:
-    return b'{"name":%b%b}' % (encode_basestring(name).encode(), field_json(b"value", value))
+    return b"{%b%b}" % (_name(name), field_json(b"value", value))
+
+
+def _name(name: str) -> bytes:
+    if name.isascii():
+        return b'"name":%b' % encode_basestring(name).encode()
+    return field_json(b"name", encode_name(name))[1:]  # without the comma
 
 
 def _names(headers: Sequence[Headers]) -> list[str] | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, cast
 
-from gomq_dump.rendering.java_text import decode_as_java
+from gomq_dump.rendering.java_text import decode_as_java, header_keys
 from gomq_dump.rendering.line_template import LineTemplate
 from gomq_storage.record_fields import Columns, Headers
 
@@ -68,7 +68,11 @@ def _put_names(line: LineTemplate, headers: Sequence[Headers]) -> None:
         names = [held[0][0] for held in headers]
     else:
         names = [",".join([name for name, _ in held]) for held in headers]
-    line.texts([name.encode() for name in names])
+    try:
+        shown = [name.encode() for name in names]
+    except UnicodeEncodeError:  # names that are no UTF-8
+        shown = [header_keys(held).encode() for held in headers]
+    line.texts(shown)
 
 
 def _put_bytes(line: LineTemplate, title: bytes, parts: Sequence[bytes | None], sizes: list[int]) -> None:

@@ -14,6 +14,7 @@ from gomq_dump.reading.control import Control, read_control
 from gomq_dump.reading.indexes import OffsetEntry, TimeEntry
 from gomq_dump.reading.inspection import FileStart, Item
 from gomq_dump.reading.kinds import METADATA_SNAPSHOT_SUFFIX
+from gomq_dump.rendering.java_text import header_keys
 from gomq_storage.batch import BatchHeader
 from gomq_storage.compression import Codec
 from gomq_storage.layout import LOG_SUFFIX, OFFSET_INDEX_SUFFIX
@@ -178,7 +179,7 @@ def _control_lines(header: BatchHeader, records: "Sequence[Record]") -> Iterator
         yield (
             f"| offset: {offset} {timestamp_type(header)}: {timestamp} keySize: {-1 if key is None else len(key)}"
             f" valueSize: {-1 if value is None else len(value)} sequence: {number}"
-            f" headerKeys: [{','.join([name for name, _ in headers])}]{_control_text(read_control(key, value))}\n"
+            f" headerKeys: [{header_keys(headers)}]{_control_text(read_control(key, value))}\n"
         )
 
 

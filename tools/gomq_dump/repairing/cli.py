@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gomq_dump.command_parser import CommandParser
+from gomq_dump.exit_codes import DAMAGED, SOUND, UNUSABLE
 from gomq_dump.progress import progress
 from gomq_dump.repairing.copying import write_copy
 from gomq_dump.repairing.directory import (
@@ -29,9 +30,6 @@ from gomq_storage.errors import DirectoryInUseError, StorageError
 from gomq_storage.files import Files
 from gomq_storage.layout import LOCK_FILE_NAME, LOG_SUFFIX
 
-SOUND: Final = 0
-DAMAGED: Final = 1
-UNUSABLE: Final = 2
 _FORMATS: Final = ("text", "json")
 
 _DESCRIPTION: Final = """\

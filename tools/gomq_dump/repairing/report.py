@@ -1,11 +1,9 @@
 """Show what a repair does, or would do: lines that a person reads, or JSON lines."""
 
-import json
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
+from gomq_dump.rendering.json_lines import line
 from gomq_dump.repairing.edits import Action, Deed
-
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Report:
@@ -23,7 +21,7 @@ class Report:
     def show(self, action: Action) -> None:
         """Show one deed."""
         if self._is_json:
-            self._write_json(action_fields(action))
+            self._out.write(line(action_fields(action)))
         else:
             self._write(action_line(action))
 
@@ -35,15 +33,12 @@ class Report:
             fields: for a program.
         """
         if self._is_json:
-            self._write_json({"type": "repair", **fields})
+            self._out.write(line({"type": "repair", **fields}))
         else:
             self._write(text)
 
-    def _write_json(self, fields: dict[str, Any]) -> None:
-        self._write(_encode(fields))
-
-    def _write(self, line: str) -> None:
-        self._out.write(line.encode(errors="replace") + b"\n")
+    def _write(self, text: str) -> None:
+        self._out.write(text.encode(errors="replace") + b"\n")
 
 
 def action_fields(action: Action) -> dict[str, Any]:

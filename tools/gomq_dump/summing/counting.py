@@ -5,19 +5,17 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from gomq_dump.checks.groups import Group, group_files, size_of
 from gomq_dump.checks.sources import guarded, open_file
+from gomq_dump.exit_codes import DAMAGED, SOUND
 from gomq_dump.findings import Finding
 from gomq_dump.progress import progress
 from gomq_dump.reading.paths import SegmentFile
 from gomq_dump.rendering.text import finding_text
 from gomq_dump.summing.stats import Stats
 from gomq_storage.layout import LOG_SUFFIX
-
-SOUND: Final = 0
-DAMAGED: Final = 1
 
 
 def count(files: Sequence[SegmentFile], arguments: argparse.Namespace, out: BinaryIO) -> int:
@@ -83,7 +81,7 @@ class _JsonFindings:
     """Shows findings as JSON lines."""
 
     def __init__(self, out: BinaryIO) -> None:
-        from gomq_dump.rendering.json_lines import finding_line  # noqa: PLC0415 - text does without json
+        from gomq_dump.rendering.json_objects import finding_line  # noqa: PLC0415 - text does without json
 
         self._out = out
         self._line = finding_line

@@ -12,13 +12,11 @@ from gomq_dump.checks.records import read_bounded
 from gomq_dump.findings import Finding
 from gomq_dump.reading.batches import LogWalk
 from gomq_dump.reading.reader import ByteReader
-from gomq_dump.reading.records import MAX_DECOMPRESSED_BYTES
 from gomq_dump.rendering.text import codec_name
 from gomq_dump.summing.histogram import Moments, Sizes
 from gomq_storage.batch import HEADER_SIZE, NO_TIMESTAMP, BatchHeader
-from gomq_storage.compression import decompress
 from gomq_storage.layout import TopicPartition
-from gomq_storage.record_fields import Columns, Headers
+from gomq_storage.record_fields import Columns, Headers, encode_name
 
 _MAX_PRODUCERS: Final = 100_000
 """So many are told apart; who claims to be more is not counted."""
@@ -129,8 +127,7 @@ class Stats:
         codec = self.codecs.setdefault(codec_name(header), CodecStats())
         codec.batches += 1
         codec.stored_bytes += header.size - HEADER_SIZE
-        stored = bytes(log.view(position, header.size)[HEADER_SIZE:])
-        codec.record_bytes += len(decompress(header.codec, stored, max_bytes=MAX_DECOMPRESSED_BYTES))
+        codec.record_bytes += records.size
         self.records += len(records)
         if header.max_timestamp != NO_TIMESTAMP:
             self.rate.add(header.max_timestamp, len(records))
@@ -160,4 +157,4 @@ class Stats:
 
 
 def _headers_bytes(headers: Headers) -> int:
-    return sum(chain.from_iterable((len(name.encode()), len(value or b"")) for name, value in headers))
+    return sum(chain.from_iterable((len(encode_name(name)), len(value or b"")) for name, value in headers))

@@ -2,37 +2,37 @@
 
 import argparse
 import os
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import BinaryIO, Final
 
 from gomq_dump.checks.complaints import MOST_LOOKS, WRITE_SECONDS
 from gomq_dump.checks.groups import Group, group_files
+from gomq_dump.exit_codes import DAMAGED, SOUND
 from gomq_dump.reading.paths import SegmentFile
 from gomq_dump.summing.outline import SOUND as OK, Outline, outline
 
-SOUND: Final = 0
-DAMAGED: Final = 1
 _HEAD: Final = (
     "TOPIC", "PARTITION", "SEGMENTS", "SIZE", "FIRST-OFFSET", "LAST-OFFSET", "FIRST-TIME", "LAST-TIME", "HEALTH",
 )  # fmt: skip
 
 
-def is_summed_up(files: Sequence[SegmentFile], arguments: argparse.Namespace) -> bool:
-    """Whether what was asked for is all of a data directory, or of several: its contents would fill many pages."""
-    groups = group_files(files, arguments.paths)
-    return all(_has_partitions_beside(group, arguments.paths) for group in groups)
-
-
-def sum_up(files: Sequence[SegmentFile], arguments: argparse.Namespace, out: BinaryIO) -> int:
-    """Show a line for each partition among files, and return the exit code: 1 where something is damaged.
+def sum_up(files: Sequence[SegmentFile], arguments: argparse.Namespace, out: BinaryIO) -> int | None:
+    """Show a line for each partition of data directories, and return the exit code: 1 where something is damaged.
 
     Args:
         files: what was asked for, as ``paths.collect`` lists it.
         arguments: ``paths`` and ``format`` of the command line.
         out: where it is shown.
+
+    Returns:
+        None where what was asked for is not all of a data directory, or of several: then nothing is shown.
     """
-    groups = [group for group in group_files(files, arguments.paths) if not group.is_of_data_directory]
+    groups = group_files(files, arguments.paths)
+    if not _are_all_of_data_directories(groups, arguments.paths):
+        return None
+    groups = [group for group in groups if not group.is_of_data_directory]
     rows = [_look(group, group.files) for group in groups]
     _look_again(groups, rows)
     if arguments.format == "json":
@@ -46,12 +46,23 @@ def sum_up(files: Sequence[SegmentFile], arguments: argparse.Namespace, out: Bin
     return SOUND if all(row.is_sound for row in rows) else DAMAGED
 
 
-def _has_partitions_beside(group: Group, paths: Sequence[str]) -> bool:
-    asked = {os.path.realpath(path) for path in paths}
-    directory = os.path.realpath(group.directory)
-    if group.is_of_data_directory:
-        return not group.is_named
-    return directory not in asked and os.path.dirname(directory) in asked
+def _are_all_of_data_directories(groups: Sequence[Group], paths: Sequence[str]) -> bool:
+    """Whether no partition, and no file, was asked for by its own name: what they have would fill many pages."""
+    asked = {_directory_of(path) for path in paths}
+    return all(
+        not group.is_named if group.is_of_data_directory else _has_neighbours(group.directory, asked)
+        for group in groups
+    )
+
+
+def _has_neighbours(directory: str, asked: Container[str]) -> bool:
+    """Whether a partition's directory was listed in one that was asked for."""
+    return directory not in asked and _directory_of(os.path.dirname(directory) or os.curdir) in asked
+
+
+def _directory_of(path: str) -> str:
+    """Spell a path as the directory of a file in it is spelt."""
+    return os.path.dirname(os.path.join(re.sub("/+", "/", path), ""))
 
 
 def _look(group: Group, files: Sequence[SegmentFile]) -> Outline:

@@ -58,8 +58,7 @@ def answer(
         return verify(files, arguments, out)
     shows_all = not arguments.records and arguments.format_string is None and selection.is_all
     if shows_all and arguments.data is None:
-        from gomq_dump.summing.summary import is_summed_up, sum_up  # noqa: PLC0415
+        from gomq_dump.summing.summary import sum_up  # noqa: PLC0415
 
-        if is_summed_up(files, arguments):
-            return sum_up(files, arguments, out)
+        return sum_up(files, arguments, out)
     return None

@@ -1,14 +1,14 @@
 """Hold the entries of an offset index against the batches of its log, both in order.
 
 An entry names the last offset of the batch it points at. Older brokers wrote, where several batches came at once, the
-first one's position beside the last one's offset; then a batch in front of the next entry's must end with it.
+first one's position beside the last one's offset; then a batch in front of the next entry's must end with it. That is
+sound, as every look-up through it still starts in front of what it looks for.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from gomq_dump.checks.complaints import Complain
-from gomq_dump.findings import Finding, Problem
+from gomq_dump.findings import Complain, Finding, Problem
 from gomq_dump.reading.indexes import OffsetEntry
 from gomq_storage.batch import BatchHeader
 

@@ -6,10 +6,9 @@ an entry for the largest of all.
 
 from collections.abc import Iterator
 
-from gomq_dump.checks.complaints import Complain
-from gomq_dump.checks.offset_entries import NOTHING
-from gomq_dump.findings import Finding, Problem
+from gomq_dump.findings import Complain, Finding, Problem
 from gomq_dump.reading.indexes import TimeEntry
+from gomq_dump.reading.offset_entries import NOTHING
 from gomq_storage.batch import NO_TIMESTAMP, BatchHeader
 from gomq_storage.time_index import ENTRY
 
