@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import gomq
 from gomq.cli.options import FAILED, Number, option, run
 from gomq.cli.wording import explain
 from gomq.errors import ConnectionFailedError, GomqError, RequestTimeoutError
+
+if TYPE_CHECKING:
+    from gomq.client.cluster.settings import ConnectionSettings
 
 _Key = TypeVar("_Key")
 _Result = TypeVar("_Result")
@@ -31,9 +34,7 @@ def ask_admin(broker: str, timeout: float, work: Callable[["gomq.Admin"], Awaita
         timeout: seconds for one answer, and for which what may pass is tried again.
         work: is given the admin.
     """
-    from gomq.client.cluster.settings import ConnectionSettings  # noqa: PLC0415 - help is not to wait for the client
-
-    settings = ConnectionSettings(connect_timeout=min(timeout, _MOST_TO_CONNECT), request_timeout=timeout)
+    settings = patient(timeout)
 
     async def connected() -> _Result:
         async with gomq.Admin(broker, settings=settings, retry_timeout=timeout) as admin:
@@ -41,6 +42,13 @@ def ask_admin(broker: str, timeout: float, work: Callable[["gomq.Admin"], Awaita
 
     result: _Result = run(connected)
     return result
+
+
+def patient(timeout: float) -> "ConnectionSettings":
+    """Have a client wait for each answer for so many seconds."""
+    from gomq.client.cluster.settings import ConnectionSettings  # noqa: PLC0415 - help is not to wait for the client
+
+    return ConnectionSettings(connect_timeout=min(timeout, _MOST_TO_CONNECT), request_timeout=timeout)
 
 
 async def for_each(things: Iterable[_Key], action: Callable[[_Key], Awaitable[object]]) -> int:
@@ -68,9 +76,10 @@ async def for_each(things: Iterable[_Key], action: Callable[[_Key], Awaitable[ob
 def tell_failure(error: BaseException) -> None:
     """Say on stderr what went wrong."""
     for line in explain(error):
-        print(f"gomq: {line}", file=sys.stderr)
+        notice(f"gomq: {line}")
 
 
 def notice(text: str) -> None:
-    """Say on stderr what is no data."""
+    """Say on stderr what is no data; it comes behind the data before it, where both go to the same file."""
+    sys.stdout.flush()
     print(text, file=sys.stderr)

@@ -9,6 +9,7 @@ import click
 
 import gomq
 from gomq.cli.asking import ask_admin, tell_failure, timeout_option
+from gomq.cli.help import Group
 from gomq.cli.options import FAILED, broker_option, examples, format_option, option
 from gomq.cli.tables import print_table
 from gomq.errors import GomqError
@@ -38,7 +39,7 @@ class _Found:
     code: int = 0
 
 
-@click.group()
+@click.group(cls=Group)
 def cluster() -> None:
     """Show the brokers of a cluster, and what they hold."""
 

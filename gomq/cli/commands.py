@@ -1,11 +1,12 @@
-"""All commands: each is imported when it is needed, listed by what it is for, and guessed at when misspelt."""
+"""All commands: each is imported when it is needed, and listed by what it is for."""
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
 import click
+
+from gomq.cli.help import Group
 
 SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "The broker": {
@@ -34,7 +35,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
 COMMANDS: Final = {name: purpose for commands in SECTIONS.values() for name, purpose in commands.items()}
 
 
-class Commands(click.Group):
+class Commands(Group):
     """Imports a subcommand when it is needed: what it does not use does not slow it down."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's form
@@ -49,21 +50,13 @@ class Commands(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the arguments apart; where there are none, help is wanted."""
+        """Take the arguments apart; where there are none, help is wanted, as it is with ``help`` in front."""
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help())
             ctx.exit()
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
         return super().parse_args(ctx, args)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; of a misspelt one say which may be meant."""
-        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(args[0], COMMANDS)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write what each is for, without importing any."""

@@ -34,6 +34,8 @@ _NO_ARGUMENTS: Final[tuple[type[click.ClickException], ...]] = tuple(
 """What click raises since 8.2 where a group of commands is named, and none of them."""
 
 _EPILOG: Final = """\
+`gomq help COMMAND...` says more of a command, and so does --help behind it.
+
 Every option can be set in the environment: help shows the names. GOMQ_BROKER names the broker for all commands.
 
 Data goes to stdout, everything else to stderr. Exit code: 0 done, 1 failed, 2 wrong usage.

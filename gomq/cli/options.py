@@ -13,6 +13,7 @@ import click
 from gomq.errors import ConfigurationError
 from gomq.net.address import parse_address, parse_addresses
 from gomq.net.scope import first_failure
+from gomq_storage.layout import topic_name_problem
 
 FAILED: Final = 1
 """The exit code of whatever did not work; wrong usage is 2."""
@@ -36,6 +37,15 @@ def utf8(_: click.Context, parameter: click.Parameter, value: Any) -> Any:  # no
     if value is None or isinstance(value, str):
         return None if value is None else _as_utf8(value, parameter)
     return tuple(_as_utf8(text, parameter) for text in value)
+
+
+def topic_name(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse what no topic may be called, and say what may be: what a broker says of it is a number."""
+    name: str | None = utf8(context, parameter, value)
+    problem = None if name is None else topic_name_problem(name)
+    if problem is not None:
+        raise click.BadParameter(problem, param=parameter)
+    return name
 
 
 def _as_utf8(text: str, parameter: click.Parameter) -> str:

@@ -7,7 +7,6 @@
     @1764151200000  s@...  e@...  the first message at or after a time, in milliseconds since the epoch
     2026-11-26T10:00:00Z          the same for a date or time; UTC where it names no zone
     15m  1h30m                    the same for a time so long ago
-    stored                        what a group has committed
 
 Values only: whoever asks brokers hands over what they say.
 """
@@ -40,7 +39,6 @@ class Kind(Enum):
 
     EARLIEST = auto()
     LATEST = auto()
-    STORED = auto()
     OFFSET = auto()
     FROM_END = auto()
     TIME = auto()
@@ -73,7 +71,6 @@ _NAMED: Final[Mapping[str, Place]] = {
     "beginning": Place(Kind.EARLIEST),
     "latest": Place(Kind.LATEST),
     "end": Place(Kind.LATEST),
-    "stored": Place(Kind.STORED),
 }
 
 
@@ -103,7 +100,7 @@ def offset_at(place: Place, bounds: Bounds, *, at_time: int | None = None) -> in
     """Say which offset a place is in one partition; it is one that the partition has, or its end.
 
     Args:
-        place: where, but not what is stored.
+        place: where.
         bounds: what the partition holds.
         at_time: the first offset at or after the place's time, if it is one; None where no message is so late.
     """

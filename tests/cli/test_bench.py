@@ -149,6 +149,22 @@ def test_ctrl_c_says_what_was_measured_and_leaves_no_topic(address: str, run_gom
     assert b"gomq-bench" not in run_gomq("topic", "list").out
 
 
+def test_what_is_wrong_with_a_name_is_said(run_gomq: RunGomq):
+    ran = run_gomq("bench", "publish", "a b")
+
+    assert "'a b' has characters other than ASCII letters, digits, '.', '_' and '-'" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [("publish",), ("publish", "t"), ("subscribe", "t"), ("latency", "t")])
+def test_a_broker_that_says_nothing_is_waited_for_as_long_as_is_said(
+    run_gomq: RunGomq, silent: str, arguments: tuple[str, ...]
+):
+    ran = run_gomq("bench", *arguments, "-b", silent, "--timeout", "0.2")
+
+    assert (ran.code, ran.out) == (1, b"")
+    assert f"no connection to {silent}: no answer within 0.2 s" in ran.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -158,6 +174,9 @@ def test_ctrl_c_says_what_was_measured_and_leaves_no_topic(address: str, run_gom
         (("publish", "--acks", "2"), 2),
         (("latency", "--size", "8"), 2),
         (("subscribe", "none-such"), 1),
+        (("publish", "a b"), 2),
+        (("latency", "a/b"), 2),
+        (("publish", "--timeout", "0"), 2),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(run_gomq: RunGomq, arguments: tuple[str, ...], code: int):

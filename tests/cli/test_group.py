@@ -1,6 +1,7 @@
 """`gomq group`: what groups there are, how far they got, and where they go on."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 
 import gomq.blocking
+from gomq import TopicPartition
 from gomq.cli.group import output
-from gomq.cli.group.command import with_offsets
+from gomq.cli.group.command import lag_problems, with_offsets
 from gomq.cli.group.output import DescribedGroup
-from gomq.client.admin import GroupListing, GroupState, GroupType
+from gomq.client.admin import GroupListing, GroupOffset, GroupState, GroupType
 from tests.cli.conftest import RunGomq
+from tests.support.brokers import GOMQ
 
 
 @pytest.fixture
@@ -148,6 +151,51 @@ def test_lag_has_an_exit_code_for_whoever_watches(run_gomq: RunGomq, group: str)
     assert ran.code == 1
     assert json.loads(ran.out) == {"group_id": group, "topic": group, "lag": 7}
     assert ran.err == f"gomq: group {group!r} is 7 messages behind, more than 6\n"
+
+
+def test_a_partition_whose_lag_nobody_knows_is_not_taken_for_one_without(run_gomq: RunGomq, address: str, group: str):
+    run_gomq("publish", group, "-p", "1", stdin=b"y\n")
+    with gomq.blocking.Consumer(address, group, group=group, auto_commit=False):
+        ran = run_gomq("group", "lag", group, "--max", "1000")
+
+    assert ran.code == 1
+    assert ran.err == f"gomq: group {group!r} may be behind by any number in {group}-1: it has committed nothing\n"
+
+
+def test_of_a_partition_that_nobody_leads_the_lag_is_not_known_and_of_an_empty_one_it_is():
+    def offset(committed: int | None, end: int | None) -> GroupOffset:
+        first = None if end is None else 0
+        return GroupOffset(
+            committed=committed, metadata="", leader_epoch=None, beginning_offset=first, end_offset=end, member_id=None
+        )
+
+    offsets = {TopicPartition("t", index): each for index, each in enumerate((offset(3, None), offset(None, 0)))}
+
+    assert lag_problems(DescribedGroup("g", None, offsets), 0) == [
+        "may be behind by any number in t-0: nobody leads it, or it is gone"
+    ]
+
+
+@pytest.mark.parametrize("command", [("describe",), ("reset-offsets", "--to-latest")])
+def test_what_is_said_of_a_table_comes_behind_it_in_one_file(address: str, group: str, command: tuple[str, ...]):
+    ran = subprocess.run(
+        [*GOMQ, "group", command[0], group, *command[1:], "-b", address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=20,
+        check=True,
+    )
+
+    first, *_, last = ran.stdout.decode().splitlines()
+    assert first.startswith("GROUP ")
+    assert last.startswith(("group ", "nothing was changed: "))
+
+
+def test_csv_and_json_are_not_both_to_be_had(run_gomq: RunGomq):
+    ran = run_gomq("group", "reset-offsets", "g", "--to-latest", "--export", "--format", "json")
+
+    assert ran.code == 2
+    assert "--export prints CSV" in ran.err
 
 
 def test_a_reset_is_shown_before_it_is_done(run_gomq: RunGomq, group: str):

@@ -13,6 +13,7 @@ import click
 import pytest
 
 from gomq.cli.commands import COMMANDS
+from gomq.cli.help import Sectioned
 from gomq.cli.main import command, main
 from gomq.cli.wording import explain
 from gomq.errors import ConnectionFailedError, GomqError
@@ -85,6 +86,26 @@ def test_help_says_in_a_line_what_each_command_is_for(run_gomq: RunGomq):
     assert run_gomq().out.decode() == out
     assert run_gomq("group").code == 0
     assert b"reset-offsets" in run_gomq("group").out
+
+
+@pytest.mark.parametrize("words", [(), ("topic",), ("publish",), ("topic", "create")])
+def test_help_can_be_asked_for_in_front_or_behind(run_gomq: RunGomq, words: tuple[str, ...]):
+    ran = run_gomq("help", *words)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == run_gomq(*words, "--help").out
+
+
+@pytest.mark.parametrize("name", ["publish", "subscribe"])
+def test_many_options_stand_under_titles_each_once(name: str):
+    found = LEAVES[name]
+    assert isinstance(found, Sectioned)
+
+    *sections, (last, rest) = found.sections(click.Context(found, help_option_names=["--help"]))
+
+    assert (last, [each.opts[-1] for each in rest]) == ("Options", ["--help"])
+    shown = [each.name for _, options in sections for each in options]
+    assert sorted(map(str, shown)) == sorted(str(each.name) for each in found.params if isinstance(each, click.Option))
 
 
 @pytest.mark.parametrize("name", LEAVES)
@@ -175,6 +196,9 @@ def test_a_port_that_says_nothing_is_one_line_once_the_time_is_over(run_gomq: Ru
     [
         (("pubish",), "There is no command 'pubish'. Did you mean publish? See `gomq --help`"),
         (("zzz",), "There is no command 'zzz'. See `gomq --help`"),
+        (("topic", "crate"), "There is no command 'crate'. Did you mean create or alter? See `gomq topic --help`"),
+        (("config", "gt"), "There is no command 'gt'. Did you mean get? See `gomq config --help`"),
+        (("help", "pubish"), "There is no command 'pubish'. Did you mean publish? See `gomq --help`"),
         (("group", "reset-offsets", "g", "--to-earlist"), "--to-earliest"),
         (("group", "list", "-b", "nowhere:port"), "'nowhere:port' is not an address"),
         (("group", "describe", "\udcff"), "is not UTF-8"),

@@ -17,7 +17,6 @@ NOW_MS = 1_764_151_200_000
         ("beginning", Place(Kind.EARLIEST)),
         ("latest", Place(Kind.LATEST)),
         ("end", Place(Kind.LATEST)),
-        ("stored", Place(Kind.STORED)),
         ("0", Place(Kind.OFFSET, 0)),
         ("9223372036854775807", Place(Kind.OFFSET, (1 << 63) - 1)),
         ("-10", Place(Kind.FROM_END, 10)),

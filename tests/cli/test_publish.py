@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from gomq.cli.publish.input import READ_AHEAD_BYTES, Input, piece_stream
+from gomq.cli.publish.input import READ_AHEAD_BYTES, Input, LinePlace, piece_stream
 from tests.cli.conftest import RunGomq
 from tests.support.brokers import GOMQ
 
@@ -34,11 +34,11 @@ def test_partitions_that_the_target_does_not_have_are_chosen_anew_where_that_is_
     line = b'{"value": "x", "partition": 2}\n'
 
     refused = run_gomq("publish", topic, "--input", "json", stdin=line)
-    taken = run_gomq("publish", topic, "--input", "json", "--repartition", stdin=line)
+    taken = run_gomq("publish", topic, "--input", "json", "-p", "any", stdin=line)
 
     assert refused.code == 1
     assert "has no partition 2" in refused.err
-    assert "--repartition chooses partitions anew" in refused.err
+    assert "-p any chooses partitions anew, -p N takes one" in refused.err
     assert taken.code == 0
 
 
@@ -79,8 +79,8 @@ def test_a_line_that_is_no_message_is_named_with_its_file_and_those_before_are_p
     assert run_gomq("subscribe", topic, "--replay", "--exit").out == b"1\n2\n"
 
 
-def test_lines_wait_for_others_where_that_is_wanted(run_gomq: RunGomq, topic: str):
-    ran = run_gomq("publish", topic, "--linger", "0.01", "--batch-bytes", "1000", "--acks", "1", stdin=b"x\n" * 1000)
+def test_without_waiting_for_the_disk_all_lines_arrive(run_gomq: RunGomq, topic: str):
+    ran = run_gomq("publish", topic, "--acks", "1", "-p", "any", stdin=b"x\n" * 1000)
 
     assert ran.code == 0
     assert len(run_gomq("subscribe", topic, "--replay", "--exit").out) == 2000
@@ -93,17 +93,15 @@ def test_lines_wait_for_others_where_that_is_wanted(run_gomq: RunGomq, topic: st
         (("--whole", "-D", "x"), "leave out --delimiter"),
         (("--whole", "--input", "json"), "leave out --delimiter"),
         (("--input", "json", "-Z"), "leave out --key-delimiter and --null"),
-        (("--repartition",), "--repartition passes over the partitions of --input json"),
         (("-D", r"\q"), r"there is no escape \q"),
         (("--rate", "fast"), "'fast' is no rate: 100 or 100/s"),
         (("--rate", "0"), "'0' is no rate"),
         (("--rate", "5/d"), "'5/d' is no rate"),
         (("--timestamp", "soon"), "'soon' is no moment"),
         (("--timestamp", "@-1"), "before 1970"),
-        (("-p", "-1"), "-1 is not in the range"),
-        (("--linger", "nan"), "'nan' is no number"),
+        (("-p", "-1"), "'-1' is no number of a partition, nor 'any'"),
         (("--timeout", "nan"), "'nan' is no number"),
-        (("-p", "99999999999"), "is not in the range"),
+        (("-p", "99999999999"), "is no number of a partition"),
     ],
 )
 def test_what_cannot_be_is_wrong_usage_and_says_what_can(
@@ -149,6 +147,24 @@ def test_a_named_pipe_is_read_once_somebody_writes(run_gomq: RunGomq, address: s
     assert run_gomq("subscribe", topic, "--replay", "--exit").out == b"one\ntwo\n"
 
 
+async def test_behind_the_last_line_of_a_file_the_next_one_goes_on_and_behind_all_of_them_nothing(tmp_path: Path):
+    first, empty, last = (tmp_path / name for name in ("first", "empty", "last"))
+    for file, content in ((first, b"1\n2\n"), (empty, b""), (last, b"3\n4")):
+        file.write_bytes(content)
+    source = Input([first, empty, last], b"\n")
+    assert source.line_at(LinePlace(first, 3)) == LinePlace(first, 3)  # nobody knows yet that there is none
+
+    send, receive = piece_stream()
+    async with anyio.create_task_group() as group, receive:
+        group.start_soon(source.read_ahead, send)
+        _ = [chunk async for chunk in source.all_there(receive)]
+
+    assert source.line_at(LinePlace(first, 2)) == LinePlace(first, 2)
+    assert source.line_at(LinePlace(first, 3)) == LinePlace(last, 1)
+    assert source.line_at(LinePlace(last, 2)) == LinePlace(last, 2)
+    assert source.line_at(LinePlace(last, 3)) is None
+
+
 async def test_of_large_messages_no_more_is_read_ahead_than_fits(tmp_path: Path):
     for name in ("a", "b", "c", "d"):
         (tmp_path / name).write_bytes(bytes(READ_AHEAD_BYTES // 2))
@@ -159,7 +175,7 @@ async def test_of_large_messages_no_more_is_read_ahead_than_fits(tmp_path: Path)
         group.start_soon(source.read_ahead, send)
         await anyio.wait_all_tasks_blocked()
         read_ahead = source.read
-        chunks = [chunk async for chunk in source.all_there(receive, linger=0)]
+        chunks = [chunk async for chunk in source.all_there(receive)]
 
     assert read_ahead == 2
     assert sum(len(chunk.lines) for chunk in chunks) == 4

@@ -9,10 +9,10 @@ from hypothesis import given, strategies as st
 from gomq.cli.publish.form import Common, Lines, Objects
 from gomq.cli.subscribe.output import as_json
 from gomq.client import Batch, NewMessage
-from gomq_storage.record_fields import Columns
+from gomq_storage.record_fields import Columns, decode_name
 
 datas = st.none() | st.binary(max_size=12) | st.text(max_size=12).map(str.encode)
-names = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.binary(max_size=5).map(decode_name)
 records = st.tuples(
     st.integers(0, 1 << 62),
     st.integers(-1, 1 << 62),
@@ -86,6 +86,8 @@ def test_records_of_gomq_dump_are_taken_and_whatever_else_it_prints_is_passed_ov
         (b'{"value":"x","headers":"a"}', '"headers" is a list'),
         (b'{"value":"x","headers":["a"]}', '"headers" is a list'),
         (b'{"value":"x","headers":[{"name":1}]}', '"headers" is a list'),
+        (b'{"value":"x","headers":[{"name_base64":null}]}', '"headers" is a list'),
+        (b'{"value":"x","headers":[{"name_base64":"/"}]}', '"name_base64" is no base64'),
         (b'{"value":"x","headers":[{"name":"\\udc00"}]}', "half of a character"),
     ],
 )

@@ -122,7 +122,7 @@ def test_what_a_group_has_committed_counts_more_than_from_and_that_is_said(run_g
         (("-r", "x", "-p", "0"), "--partition is for topics that are named"),
         (("t", "--replay", "--from", "1"), "give one of them"),
         (("t", "--from", "soon"), "'soon' is no place; write earliest, latest"),
-        (("t", "--from", "stored"), "--group GROUP says which"),
+        (("t", "--from", "stored"), "'stored' is no place"),
         (("t", "--from", "-5", "--group", "g"), "the last N of a partition are not for a group"),
         (("t", "--to", "earliest"), "nothing is before earliest"),
         (("t", "--to", "2999-01-01"), "2999-01-01 is still to come"),

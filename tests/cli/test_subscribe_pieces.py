@@ -52,6 +52,14 @@ def test_text_has_what_was_asked_for_in_front_of_the_values(options: dict[str, A
     assert render(batch_of(*ROWS).part(0, 0)) == b""
 
 
+def test_names_of_headers_that_are_no_text_are_printed_with_replacement_characters():
+    batch = batch_of((0, 10, b"k", b"one", (("a\udcff", b"\xff"), ("ü", None))))
+
+    assert as_text(b"\n", key_delimiter=None, headers=True)(batch) == (
+        "a\ufffd=".encode() + b"\xff," + "ü=NULL\tone\n".encode()
+    )
+
+
 def test_a_format_string_prints_each_message():
     assert (
         as_format(FormatString.parse(r"%t %p %o %k=%s\n"))(batch_of(*ROWS)) == b"t 0 0 k=one\nt 0 1 =\nt 0 2 =three\n"
@@ -144,7 +152,7 @@ def test_messages_that_wait_for_the_rate_get_all_of_it():
 def test_a_member_that_is_given_nothing_waits_only_where_there_is_no_end(
     capsys: pytest.CaptureFixture[str], exits: bool, end: Place | None, told: str
 ):
-    span = Span(begin=Place(Kind.STORED), end=end, exits=exits)
+    span = Span(begin=Place(Kind.LATEST), end=end, exits=exits)
     wanted = Wanted(span=span, kept=Filter(), count=None, pacing=None, is_in_group=True, is_quiet=False)
 
     check_there_is_some(Consumer("localhost:1", "orders", group="g"), wanted)

@@ -1,7 +1,9 @@
 """`gomq topic`: list, create, describe and delete."""
 
 import json
+from dataclasses import fields
 
+from gomq.client.admin import PartitionDescription, TopicDescription
 from tests.cli.conftest import RunGomq
 
 
@@ -36,24 +38,35 @@ def test_json_has_an_object_for_each_topic(run_gomq: RunGomq, topic: str):
     listed = [json.loads(line) for line in run_gomq("topic", "list", "--format", "json").out.splitlines()]
     described = json.loads(run_gomq("topic", "describe", topic, "--format", "json").out)
 
-    (found,) = [each for each in listed if each["topic"] == topic]
-    assert found["partitions"] == 1
+    (found,) = [each for each in listed if each["name"] == topic]
+    assert (found["partition_count"], found["is_internal"]) == (1, False)
     assert described == {
-        "topic": topic,
+        "name": topic,
         "topic_id": found["topic_id"],
+        "is_internal": False,
         "partitions": [
             {
-                "partition": 0,
+                "index": 0,
                 "leader": 1,
                 "replicas": [1],
-                "isr": [1],
-                "begin_offset": 0,
+                "in_sync": [1],
+                "beginning_offset": 0,
                 "end_offset": 0,
                 "size_bytes": 0,
             }
         ],
         "configs": {},
     }
+
+
+def test_json_calls_what_it_shows_as_the_admin_client_does(run_gomq: RunGomq, topic: str):
+    run_gomq("topic", "create", topic)
+
+    described = json.loads(run_gomq("topic", "describe", topic, "--format", "json").out)
+
+    assert described.keys() - {"configs"} == {each.name for each in fields(TopicDescription)}
+    (partition,) = described["partitions"]
+    assert partition.keys() - {"size_bytes"} == {each.name for each in fields(PartitionDescription)}
 
 
 def test_all_topics_are_described_where_none_is_named(run_gomq: RunGomq, topic: str):
@@ -113,7 +126,7 @@ def test_a_pattern_lists_describes_and_with_yes_deletes_what_it_matches_whole(ru
     deleted = run_gomq("topic", "delete", "-r", pattern, "--yes", "--format", "json").out.splitlines()
 
     assert listed == [f"{topic}-1", f"{topic}-2"]
-    assert [json.loads(line)["topic"] for line in described] == listed
+    assert [json.loads(line)["name"] for line in described] == listed
     assert refused.code == 2
     assert f"`gomq topic list -r '{pattern}'` shows what would go" in refused.err
     assert [json.loads(line) for line in deleted] == [{"topic": name, "is_deleted": True} for name in listed]
@@ -143,7 +156,7 @@ def test_a_long_list_has_partitions_and_sizes(run_gomq: RunGomq, topic: str):
 
     assert table[0].split() == ["TOPIC", "PARTITIONS", "REPLICAS", "SIZE"]
     assert table[1].split() == [topic, "3", "1", "2.0", "KiB"]
-    assert (found["partitions"], found["replication_factor"], found["size_bytes"]) == (3, 1, 2070)
+    assert (found["partition_count"], found["replication_factor"], found["size_bytes"]) == (3, 1, 2070)
 
 
 def test_no_partition_of_a_broker_that_runs_is_unavailable(run_gomq: RunGomq, topic: str):

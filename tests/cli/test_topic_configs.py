@@ -112,8 +112,8 @@ def test_all_messages_of_all_partitions_are_deleted(run_gomq: RunGomq, topic: st
     deleted = run_gomq("topic", "delete-records", topic, "--before", "end", "--format", "json", "-y")
 
     assert [json.loads(line) for line in deleted.out.splitlines()] == [
-        {"topic": topic, "partition": 0, "begin_offset": 0},
-        {"topic": topic, "partition": 1, "begin_offset": 3},
+        {"topic": topic, "partition": 0, "beginning_offset": 0},
+        {"topic": topic, "partition": 1, "beginning_offset": 3},
     ]
     assert run_gomq("subscribe", topic, "--replay", "--exit").out == b""
     assert run_gomq("topic", "delete-records", topic, "--before", "end").code == 0, "nothing is left to ask about"
@@ -165,7 +165,7 @@ def test_all_but_the_last_messages_of_each_partition_are_deleted(run_gomq: RunGo
 
     assert asked.code == 2
     assert f"Delete 4 messages of topic {topic} for good?" in asked.err
-    assert [json.loads(line)["begin_offset"] for line in deleted.out.splitlines()] == [1, 3]
+    assert [json.loads(line)["beginning_offset"] for line in deleted.out.splitlines()] == [1, 3]
 
 
 def test_what_is_older_than_a_time_is_deleted(run_gomq: RunGomq, topic: str):

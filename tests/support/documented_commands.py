@@ -40,6 +40,8 @@ def check_command(words: Sequence[str], *, is_whole: bool) -> None:
 def _check_gomq(arguments: Sequence[str], *, is_whole: bool) -> None:
     command: click.Command = gomq_command()
     path, rest = "gomq", list(arguments)
+    if rest[:1] == ["help"]:
+        rest, is_whole = rest[1:], False
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         context = click.Context(command, info_name=path)
         found = command.get_command(context, rest[0])

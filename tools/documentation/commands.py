@@ -6,12 +6,13 @@ python -m documentation.commands > docs/commands.md
 import argparse
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Final, cast
 
 import click
 
+from gomq.cli.help import Sectioned
 from gomq.cli.main import command as gomq_command
 from gomq_dump.arguments import make_parser
 
@@ -78,7 +79,9 @@ def _section(path: str, command: click.Command) -> str:
     parts += _paragraphs(command.help or "")
     if isinstance(command, click.Group):
         parts.append(_listed(f"`{path} {name}`: {_short(sub)}" for name, sub in sorted(command.commands.items())))
-    parts.append(_listed(_options(command, context)))
+    for title, options in _sections(command, context):
+        if listed := _listed(_options(options, context)):
+            parts += [title, listed]
     if path == "gomq serve":
         parts.append(_SERVE)
     parts += _examples(command.epilog or "")
@@ -89,8 +92,17 @@ def _short(command: click.Command) -> str:
     return _escape(" ".join(inspect.cleandoc(command.help or "").split("\n\n")[0].split()))
 
 
-def _options(command: click.Command, context: click.Context) -> Iterator[str]:
-    for parameter in command.get_params(context):
+def _sections(command: click.Command, context: click.Context) -> Iterator[tuple[str, Sequence[click.Parameter]]]:
+    """Yield the options, with what stands above them."""
+    if not isinstance(command, Sectioned):
+        yield "", command.get_params(context)
+        return
+    for title, options in command.sections(context):
+        yield f"{title}:", options
+
+
+def _options(parameters: Iterable[click.Parameter], context: click.Context) -> Iterator[str]:
+    for parameter in parameters:
         record = parameter.get_help_record(context)
         if record is not None and record[1] and not record[0].endswith("--help"):
             yield _option(*record)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import click
 
+from gomq.cli.asking import timeout_option
 from gomq.cli.bench.plan import MARK_BYTES, Load
 from gomq.cli.completion.completing import complete_topics
-from gomq.cli.options import Number, broker_option, examples, format_option, option, run, utf8
+from gomq.cli.help import Group
+from gomq.cli.options import Number, broker_option, examples, format_option, option, run, topic_name
 
 if TYPE_CHECKING:  # help is not to wait for the client
     from gomq.cli.bench.session import Target
@@ -23,7 +25,7 @@ _SECONDS: Final = 5.0
 _RATE: Final = 100.0
 _COUNT: Final = 1_000_000
 
-_topic: Final = click.argument("topic", required=False, callback=utf8, shell_complete=complete_topics)
+_topic: Final = click.argument("topic", required=False, callback=topic_name, shell_complete=complete_topics)
 _count: Final = option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many messages.")
 _seconds: Final = option("--seconds", type=Number(min=0, min_open=True), metavar="S", help="End after so long.")
 _rate: Final = option(
@@ -65,7 +67,7 @@ def _publishing(command: _Command) -> _Command:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def bench() -> None:
     """Measure a broker: how much it takes and gives, and how long a message takes.
 
@@ -87,6 +89,7 @@ def bench() -> None:
 @_rate
 @_publishing
 @_interval
+@timeout_option
 @format_option
 def publish(*, count: int | None, seconds: float | None, rate: float | None, **options: Any) -> int:  # noqa: ANN401
     """Publish as fast as it goes, or at a rate, and say how much that was and how long acknowledgements took.
@@ -110,6 +113,7 @@ def publish(*, count: int | None, seconds: float | None, rate: float | None, **o
 @_seconds
 @_publishing
 @_interval
+@timeout_option
 @format_option
 def subscribe(*, count: int | None, seconds: float | None, **options: Any) -> int:  # noqa: ANN401 - the others
     """Receive what a topic has from its first message on, and say how much that was.
@@ -134,6 +138,7 @@ def subscribe(*, count: int | None, seconds: float | None, **options: Any) -> in
 @option("--rate", type=Number(0, 20000, min_open=True), default=_RATE, metavar="N", help="Messages a second.")
 @_publishing
 @_interval
+@timeout_option
 @format_option
 def latency(*, count: int | None, seconds: float | None, rate: float, **options: Any) -> int:  # noqa: ANN401
     """Say how long messages take from when they are published until a consumer that waits for them has them.
@@ -164,6 +169,7 @@ def _target(options: dict[str, Any]) -> "Target":
         codec=options["codec"],
         linger=options["linger"],
         producers=options["producers"],
+        timeout=options["timeout"],
         interval=options["interval"],
         output_format=options["output_format"],
     )

@@ -13,7 +13,7 @@ from gomq.cli.asking import notice
 from gomq.cli.bench.histogram import Histogram
 from gomq.cli.bench.plan import MARK_BYTES, Load, Schedule, values
 from gomq.cli.bench.report import Tally, latency_fields, latency_line
-from gomq.cli.bench.session import Clock, Target, measure, opened_producers, progress_lines
+from gomq.cli.bench.session import Clock, Target, consumer_settings, measure, opened_producers, progress_lines
 
 _IN_FLIGHT: Final = 4
 """Pieces of a load that a producer has on their way at the same time, where as many go as can."""
@@ -46,7 +46,7 @@ async def bench_subscribe(target: Target, load: Load) -> int:
             notice(f"publishing {load.count} messages to be received")
             async with opened_producers(target, load) as producers:
                 await _publish(producers, topic, load, Tally("published"), time.perf_counter())
-        async with gomq.Consumer(target.broker, topic, replay=True) as consumer:
+        async with gomq.Consumer(target.broker, topic, replay=True, settings=consumer_settings(target)) as consumer:
             until = await consumer.end_offsets()
             async with progress_lines(tally, target.interval):
                 await _receive(consumer, until, load, tally, clock)
@@ -61,7 +61,7 @@ async def bench_latency(target: Target, load: Load) -> int:
 
     async def work(topic: str) -> None:
         async with (
-            gomq.Consumer(target.broker, topic, start="latest") as consumer,
+            gomq.Consumer(target.broker, topic, start="latest", settings=consumer_settings(target)) as consumer,
             opened_producers(target, load) as producers,
             progress_lines(tally, target.interval),
         ):

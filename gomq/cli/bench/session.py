@@ -10,11 +10,12 @@ from typing import Final
 import anyio
 
 import gomq
-from gomq.cli.asking import notice
+from gomq.cli.asking import notice, patient
 from gomq.cli.bench.plan import Load
 from gomq.cli.bench.report import Tally
 from gomq.cli.interrupts import interruptible
-from gomq.client.producing.settings import Acks
+from gomq.client.consuming.settings import ConsumerSettings
+from gomq.client.producing.settings import Acks, ProducerSettings, parse_acks, parse_codec
 from gomq.errors import GomqError
 
 _REMOVAL_SECONDS: Final = 10.0
@@ -33,6 +34,8 @@ class Target:
     codec: str
     linger: float
     producers: int
+    timeout: float
+    """Seconds for which brokers are waited for."""
     interval: float
     """Seconds between lines that say how it goes; 0 for none."""
     output_format: str
@@ -100,15 +103,24 @@ async def opened_producers(target: Target, load: Load) -> AsyncIterator[list[gom
             await stack.enter_async_context(
                 gomq.Producer(
                     target.broker,
-                    acks=target.acks,
-                    codec=target.codec,
-                    linger=target.linger,
-                    max_batch_bytes=load.batch_bytes,
-                    buffer_bytes=max(32 << 20, 2 * load.batch_bytes),
+                    settings=ProducerSettings(
+                        connection=patient(target.timeout),
+                        acks=parse_acks(target.acks),
+                        codec=parse_codec(target.codec),
+                        linger=target.linger,
+                        max_batch_bytes=load.batch_bytes,
+                        buffer_bytes=max(32 << 20, 2 * load.batch_bytes),
+                        delivery_timeout=target.timeout,
+                    ),
                 )
             )
             for _ in range(target.producers)
         ]
+
+
+def consumer_settings(target: Target) -> ConsumerSettings:
+    """Say how consumers wait."""
+    return ConsumerSettings(connection=patient(target.timeout), retry_timeout=target.timeout)
 
 
 @asynccontextmanager
@@ -139,7 +151,7 @@ async def _topic(target: Target) -> AsyncIterator[str]:
     name = f"gomq-bench-{os.urandom(4).hex()}"
     is_asked_for = False
     try:
-        async with gomq.Admin(target.broker) as admin:
+        async with gomq.Admin(target.broker, settings=patient(target.timeout), retry_timeout=target.timeout) as admin:
             is_asked_for = True
             await admin.create_topic(name, partitions=target.partitions)
         yield name

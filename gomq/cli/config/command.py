@@ -14,6 +14,7 @@ from gomq.cli.config.process_settings import ALL_SETTINGS
 from gomq.cli.config.running import get, set_, unset
 from gomq.cli.config.setting_options import setting_options, sources_of
 from gomq.cli.config.sources import Effective, default_of
+from gomq.cli.help import Group
 from gomq.cli.options import examples, format_option
 from gomq.cli.tables import print_table
 
@@ -65,7 +66,7 @@ what clients use:
 """
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """Show the settings, and change those of a running broker."""
 

@@ -12,6 +12,7 @@ from gomq.cli.interrupts import Interruption, interruptible
 from gomq.cli.mirror import output
 from gomq.cli.naming import pattern
 from gomq.cli.options import FAILED, addresses, examples, format_option, option, run, utf8
+from gomq.errors import ConnectionFailedError, GomqError
 from gomq_dump.progress import progress
 
 if TYPE_CHECKING:
@@ -128,7 +129,10 @@ def mirror(  # noqa: PLR0913 - the options
                     code = await _mirror(connected, wanted, interruption)
         return interruption.exit_code or code
 
-    code: int = run(work)
+    try:
+        code: int = run(work)
+    except ConnectionFailedError as error:  # no option names another broker, as the hint of other commands says
+        raise GomqError(str(error)) from error
     return code
 
 

@@ -1,11 +1,11 @@
 """What ``gomq mirror`` prints: tables, or an object a line."""
 
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from gomq.cli.asking import notice
 from gomq.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -68,9 +68,8 @@ def print_copied(copied: "Sequence[CopiedPartition]", output_format: str) -> Non
         )
     for each in copied:
         if each.lost:
-            print(
-                f"{each.topic}-{each.partition}: {each.lost} offsets were deleted at the source before their turn came",
-                file=sys.stderr,
+            notice(
+                f"{each.topic}-{each.partition}: {each.lost} offsets were deleted at the source before their turn came"
             )
 
 
@@ -95,9 +94,7 @@ def print_verified(verified: "Sequence[VerifiedPartition]", output_format: str) 
         if each.difference is not None:
             where = f"offset {_number(each.difference.source_offset)} at the source"
             there = f"{_number(each.difference.target_offset)} at DEST"
-            print(
-                f"{each.topic}-{each.partition}: differs at {where}, {there}: {each.difference.what}", file=sys.stderr
-            )
+            notice(f"{each.topic}-{each.partition}: differs at {where}, {there}: {each.difference.what}")
 
 
 def print_groups(copied: "Sequence[CopiedOffset]", output_format: str) -> None:
@@ -116,15 +113,11 @@ def print_groups(copied: "Sequence[CopiedOffset]", output_format: str) -> None:
         )
     for each in copied:
         if each.is_further:
-            print(
-                f"group {each.group!r} has gone on at DEST in {each.topic}-{each.partition}, and stays where it is",
-                file=sys.stderr,
-            )
+            notice(f"group {each.group!r} has gone on at DEST in {each.topic}-{each.partition}, and stays where it is")
         if each.is_ahead:
-            print(
+            notice(
                 f"group {each.group!r} is ahead of what is at DEST in {each.topic}-{each.partition}: mirror again, "
-                "and copy it then",
-                file=sys.stderr,
+                "and copy it then"
             )
 
 

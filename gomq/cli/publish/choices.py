@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 import click
+
+ANY: Final = "any"
+"""Of partitions: chosen by the key, or in turn, whatever --input json names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +26,12 @@ class Choices:
     empty_is_null: bool
     headers: Sequence[tuple[str, str]]
     timestamp: int | None
-    partition: int | None
-    repartition: bool
+    partition: int | Literal["any"] | None
+    """A number, or ANY."""
     count: int | None
     rate: float | None
     codec: str
     acks: str
-    linger: float
-    batch_bytes: int
     timeout: float
     output_format: str
 
@@ -54,6 +56,4 @@ class Choices:
             return ("--whole makes one message of each file: leave out --delimiter and --input json.",)
         if self.is_json and (self.key_delimiter is not None or self.empty_is_null):
             return ("--input json has keys and nulls of its own: leave out --key-delimiter and --null.",)
-        if self.repartition and (self.partition is not None or not self.is_json):
-            return ("--repartition passes over the partitions of --input json: there are none without it, or with -p.",)
         return ()

@@ -11,8 +11,9 @@ import click
 
 from gomq.cli.completion.completing import complete_topics
 from gomq.cli.delimiters import delimiter
-from gomq.cli.options import Number, broker_option, examples, format_option, option, pairs, run, utf8
-from gomq.cli.publish.choices import Choices
+from gomq.cli.help import Sectioned
+from gomq.cli.options import Number, broker_option, examples, format_option, option, pairs, run, topic_name
+from gomq.cli.publish.choices import ANY, Choices
 from gomq.errors import GomqError, UnknownTopicError
 from gomq.net.scope import first_failure
 from gomq_dump.moments import MomentError, parse_moment
@@ -29,8 +30,6 @@ _ACKS: Final[dict[str, "Acks"]] = {"all": "all", "1": 1, "0": 0}
 _GRACE_SECONDS: Final = 10.0
 """For what is on its way when somebody presses Ctrl-C."""
 _MOST_SECONDS: Final = 86_400
-_MOST_BATCH_BYTES: Final = 100 << 20
-_BUFFER_BYTES: Final = 32 << 20
 _MAX_PARTITION: Final = (1 << 31) - 1
 
 
@@ -50,6 +49,15 @@ def _timestamp(_: click.Context, parameter: click.Parameter, value: str | None) 
     return moment
 
 
+def _partition(_: click.Context, parameter: click.Parameter, value: str | None) -> int | str | None:
+    """Take a number, or the word for none in particular."""
+    if value is None or value == ANY:
+        return value
+    if not (value.isascii() and value.isdecimal() and len(value) <= 10 and int(value) <= _MAX_PARTITION):
+        raise click.BadParameter(f"{value!r} is no number of a partition, nor {ANY!r}.", param=parameter)
+    return int(value)
+
+
 def _rate(_: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
     """Take 100, 100/s, 30/m or 10/h."""
     if value is None:
@@ -65,7 +73,17 @@ def _rate(_: click.Context, parameter: click.Parameter, value: str | None) -> fl
     return rate
 
 
+_SECTIONS: Final = {
+    "What is read": ("--input", "--delimiter", "--whole", "--count"),
+    "How it becomes messages": ("--key", "--key-delimiter", "--null", "--header", "--timestamp", "--partition"),
+    "How it is sent": ("--rate", "--codec", "--acks", "--timeout"),
+    "The broker": ("--broker", "--format"),
+}
+
+
 @click.command(
+    cls=Sectioned,
+    sections=_SECTIONS,
     epilog=examples(
         "gomq publish orders orders.txt                 # a line is a message",
         "tail -f app.log | gomq publish logs",
@@ -75,9 +93,9 @@ def _rate(_: click.Context, parameter: click.Parameter, value: str | None) -> fl
         r"find . -print0 | gomq publish paths -D '\0'",
         "gomq publish orders big.txt -z zstd --rate 1000/s",
         "gomq subscribe a --replay --exit --format json | gomq publish b --input json",
-    )
+    ),
 )
-@click.argument("topic", callback=utf8, shell_complete=complete_topics)
+@click.argument("topic", callback=topic_name, shell_complete=complete_topics)
 @click.argument(
     "files",
     nargs=-1,
@@ -128,29 +146,18 @@ def _rate(_: click.Context, parameter: click.Parameter, value: str | None) -> fl
     help="Of each message: 2026-11-26T10:00Z, @MS, or 15m for so long ago.",
 )
 @option(
-    "-p", "--partition", type=click.IntRange(0, _MAX_PARTITION), help="Chosen by the key, or in turn, if not given."
+    "-p",
+    "--partition",
+    callback=_partition,
+    metavar="N|any",
+    help="For all messages; any: chosen by the key, or in turn, also where --input json names one.",
 )
-@option("--repartition", is_flag=True, help="Choose partitions anew, whatever --input json has.")
 @option("--count", "-c", type=click.IntRange(min=1), metavar="N", help="End after so many messages.")
 @option("--rate", callback=_rate, metavar="N[/s]", help="At most so many messages a second; /m and /h, too.")
 @option(
     "-z", "--codec", type=click.Choice([codec.name.lower() for codec in Codec]), default="none", help="Compress with."
 )
 @option("--acks", type=click.Choice(list(_ACKS)), default="all", help="all: on disk; 1: received; 0: sent.")
-@option(
-    "--linger",
-    type=Number(0, _MOST_SECONDS),
-    default=0.0,
-    metavar="SECONDS",
-    help="How long lines wait for others to share a batch.",
-)
-@option(
-    "--batch-bytes",
-    type=click.IntRange(1000, _MOST_BATCH_BYTES),
-    default=1_000_000,
-    metavar="N",
-    help="The most that a batch takes, before compression.",
-)
 @option(
     "--timeout",
     type=Number(min=0, min_open=True, max=_MOST_SECONDS),
@@ -164,6 +171,8 @@ def publish(**options: Any) -> int:  # noqa: ANN401 - the options, which Choices
 
     Each line of the files, or of the standard input, is one. It ends when all are acknowledged. Lines that come slowly
     are published as they come. A topic that does not exist is created if the broker does that.
+
+    An object of --input json may name a partition, which the topic must have; -p counts more.
 
     The first Ctrl-C ends the reading; what was read is still published, for ten seconds at most, and then it says what
     is acknowledged and where to go on. The second one ends it at once. A failure says so, too.
@@ -198,7 +207,7 @@ async def _publish(choices: Choices) -> int:
                     _tell(publishing.tally, choices, "gomq: ")
                 error = first_failure(failure)
                 if choices.is_json and isinstance(error, UnknownTopicError) and " partition " in str(error):
-                    raise GomqError(f"{error}; --repartition chooses partitions anew, -p N takes one") from error
+                    raise GomqError(f"{error}; -p any chooses partitions anew, -p N takes one") from error
                 raise
         if interruption.exit_code:
             publishing.note_interruption()
@@ -213,8 +222,6 @@ def _producer(choices: Choices) -> "Producer":
         choices.broker,
         acks=_ACKS[choices.acks],
         codec=choices.codec,
-        max_batch_bytes=choices.batch_bytes,
-        buffer_bytes=max(_BUFFER_BYTES, 2 * choices.batch_bytes),
         delivery_timeout=choices.timeout,
     )
 
@@ -226,10 +233,9 @@ def _plan(choices: Choices) -> "Plan":
     return Plan(
         topic=choices.topic,
         form=_form(choices),
-        partition=choices.partition,
+        partition=None if choices.partition == ANY else choices.partition,
         rate=None if choices.rate is None else Rate(choices.rate),
         count=choices.count,
-        linger=choices.linger,
     )
 
 
@@ -239,7 +245,7 @@ def _form(choices: Choices) -> "Form":
     headers = tuple((name, value.encode()) for name, value in choices.headers)
     common = Common(key=choices.key, headers=headers, timestamp=choices.timestamp)
     if choices.is_json:
-        return Objects(common=common, keeps_partitions=not choices.repartition and choices.partition is None)
+        return Objects(common=common, keeps_partitions=choices.partition is None)
     return Lines(common=common, key_delimiter=choices.key_delimiter, empty_is_null=choices.empty_is_null)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from gomq.client import NewMessage
-from gomq_storage.record_fields import Headers
+from gomq_storage.record_fields import Headers, decode_name
 
 _MAX_TIMESTAMP: Final = (1 << 63) - 1
 _MAX_PARTITION: Final = (1 << 31) - 1
@@ -170,7 +170,6 @@ def _headers(listed: Any) -> Headers:  # noqa: ANN401 - what JSON has
 
 
 def _header(entry: Any) -> tuple[str, bytes | None]:  # noqa: ANN401 - what JSON has
-    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+    if not isinstance(entry, dict) or not isinstance(entry.get("name_base64", entry.get("name")), str):
         raise LineError('"headers" is a list of objects with "name" and "value"')
-    _encoded(entry["name"], "name")
-    return entry["name"], _bytes(entry, "value")
+    return decode_name(_bytes(entry, "name") or b""), _bytes(entry, "value")

@@ -96,10 +96,19 @@ class Input:
         self._room = anyio.Event()
         self.read: int = 0
         """How many lines were read."""
+        self._ended: dict[Path, int] = {}
+        """How many lines files have, of those that were read to their ends."""
 
     def stop(self) -> None:
         """Read no more; what was read is still handed out."""
         self._reading.cancel()
+
+    def line_at(self, place: LinePlace) -> LinePlace | None:
+        """Say where a line is that may be behind the last one of a file; None where there is none any more."""
+        if place.number <= self._ended.get(place.file, place.number):
+            return place
+        rest = self._files[list(self._files).index(place.file) + 1 :]
+        return next((LinePlace(file, 1) for file in rest if self._ended.get(file) != 0), None)
 
     def total_bytes(self) -> int | None:
         """Say how large all of it is; None where that is not known."""
@@ -131,17 +140,11 @@ class Input:
             while self._waiting_bytes >= READ_AHEAD_BYTES:
                 self._room = anyio.Event()
                 await self._room.wait()
+        self._ended[file] = first - 1
 
-    async def all_there(self, receive: MemoryObjectReceiveStream[Piece], *, linger: float) -> AsyncIterator[Chunk]:
-        """Yield what was read, put together with what has come since.
-
-        Args:
-            receive: where pieces come from.
-            linger: seconds to wait for more to come.
-        """
+    async def all_there(self, receive: MemoryObjectReceiveStream[Piece]) -> AsyncIterator[Chunk]:
+        """Yield what was read, put together with what has come since."""
         async for first in receive:
-            if linger and not receive.statistics().current_buffer_used:
-                await anyio.sleep(linger)
             rest = [receive.receive_nowait() for _ in range(receive.statistics().current_buffer_used)]
             chunk = Chunk((first, *rest))
             self._waiting_bytes -= chunk.size

@@ -27,8 +27,6 @@ class Plan:
     """None: as fast as the broker takes them."""
     count: int | None
     """How many messages at most; None for all."""
-    linger: float
-    """Seconds to wait for more lines to share a batch."""
 
 
 class Publishing:
@@ -72,17 +70,19 @@ class Publishing:
         async with anyio.create_task_group() as group, receive:
             group.start_soon(self._source.read_ahead, send)
             await self._producer.publish_many(self._plan.topic, [])  # without any lines, too, the topic is there
-            async for chunk in self._source.all_there(receive, linger=self._plan.linger):
+            async for chunk in self._source.all_there(receive):
                 if not await self._publish(chunk):
                     self._source.stop()
+                    self._behind = None
                     return
                 self._tell_progress(chunk.size)
                 self._told = 0
                 self._behind = chunk.behind
 
     def note_interruption(self) -> None:
-        """Say where to go on: behind what is published, where all of that is acknowledged."""
-        self.tally.next_line = self.tally.next_line or self._behind
+        """Say where to go on: behind what is published, where all of that is acknowledged and there is more."""
+        behind = None if self._behind is None else self._source.line_at(self._behind)
+        self.tally.next_line = self.tally.next_line or behind
 
     async def _publish(self, chunk: Chunk) -> bool:
         """Publish what is wanted of a chunk; return whether more is."""

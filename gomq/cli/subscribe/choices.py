@@ -54,7 +54,7 @@ class Choices:
     def begin_place(self, now_ms: int) -> Place:
         """Say where to begin."""
         if self.begin is None:
-            return Place(Kind.EARLIEST if self.replay else Kind.STORED if self.group else Kind.LATEST)
+            return Place(Kind.EARLIEST if self.replay else Kind.LATEST)
         return _place(self.begin, "--from", now_ms)
 
     def end_place(self, now_ms: int) -> Place | None:
@@ -75,8 +75,6 @@ class Choices:
         return ()
 
     def _group_problems(self) -> Sequence[str]:
-        if self.begin == "stored" and self.group is None:
-            return ("--from stored is where a group has committed: --group GROUP says which.",)
         if self.group is None:
             return ()
         if self.speed is not None:
@@ -106,7 +104,7 @@ def _place(text: str, name: str, now_ms: int) -> Place:
         place = parse_place(text, now_ms=now_ms)
     except PlaceError as error:
         raise click.BadParameter(f"{error}.", param_hint=name) from error
-    if name == "--to" and place.kind in {Kind.STORED, Kind.EARLIEST}:
+    if name == "--to" and place.kind is Kind.EARLIEST:
         raise click.BadParameter(f"nothing is before {text}.", param_hint=name)
     if name == "--to" and place.kind is Kind.TIME and place.number > now_ms:
         problem = f"{text} is still to come: nobody knows at which offset; --to takes a time that is past."

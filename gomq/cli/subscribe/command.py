@@ -10,6 +10,7 @@ import click
 
 from gomq.cli.completion.completing import complete_groups, complete_topics
 from gomq.cli.delimiters import delimiter
+from gomq.cli.help import Sectioned
 from gomq.cli.naming import pattern
 from gomq.cli.options import Number, broker_option, examples, format_option, option, run, utf8
 from gomq.cli.places import Place
@@ -69,7 +70,18 @@ def _speed(_: click.Context, parameter: click.Parameter, value: str | None) -> f
     return speed
 
 
+_SECTIONS: Final = {
+    "What is read": ("--regex", "--partition", "--replay", "--from", "--to", "--group", "--isolation"),
+    "When it ends": ("--exit", "--count"),
+    "Which messages are printed, and when": ("--key", "--grep", "--speed", "--max-wait"),
+    "How they are printed": ("--format", "--format-string", "--key-delimiter", "--delimiter", "--headers", "--quiet"),
+    "The broker": ("--broker",),
+}
+
+
 @click.command(
+    cls=Sectioned,
+    sections=_SECTIONS,
     epilog=examples(
         "gomq subscribe orders                          # what comes from now on",
         "gomq subscribe orders --replay --exit          # all there is",
@@ -80,14 +92,26 @@ def _speed(_: click.Context, parameter: click.Parameter, value: str | None) -> f
         "gomq subscribe orders --group billing          # goes on where the group stopped",
         "gomq subscribe orders --replay --speed 10x --max-wait 5",
         "gomq subscribe a --replay --exit --format json | gomq publish b --input json",
-    )
+    ),
 )
 @click.argument("topics", nargs=-1, metavar="[TOPIC]...", callback=utf8, shell_complete=complete_topics)
 @broker_option
 @option("-r", "--regex", callback=pattern, metavar="PATTERN", help="Topics that it matches whole, new ones included.")
 @option("--replay", is_flag=True, help="Begin with the first message kept, not with those published from now on.")
-@option("--from", "begin", envvar="GOMQ_SUBSCRIBE_FROM", metavar="WHERE", help="Begin elsewhere; see above.")
-@option("--to", "end", envvar="GOMQ_SUBSCRIBE_TO", metavar="WHERE", help="End in front of it in each partition.")
+@option(
+    "--from",
+    "begin",
+    envvar="GOMQ_SUBSCRIBE_FROM",
+    metavar="WHERE",
+    help="Begin at an offset or time, not with what comes now: 100, -10 for the last ten, 15m for so long ago.",
+)
+@option(
+    "--to",
+    "end",
+    envvar="GOMQ_SUBSCRIBE_TO",
+    metavar="WHERE",
+    help="Stop before this offset or time, in each partition.",
+)
 @option(
     "--exit",
     "exits",
@@ -177,6 +201,8 @@ def subscribe(**options: Any) -> int:  # noqa: ANN401 - the options, which Choic
     With --group, what was committed counts more than --replay and --from: these say where to begin in partitions for
     which the group has committed nothing. Reading without a group leaves no trace at the broker.
     """
+    if options["group"] is not None and options["begin"] == "stored":
+        options["begin"] = None  # kcat's word for what a group does anyhow
     choices = Choices(**options)
     choices.check()
     now_ms = time.time_ns() // 1_000_000
@@ -193,7 +219,7 @@ async def _subscribe(choices: Choices, begin: Place, end: Place | None) -> int:
     span = Span(begin=begin, end=end, exits=choices.exits)
     async with interruptible(grace=_GRACE_SECONDS) as interruption:
         with interruption.scope:
-            if choices.group is not None and (choices.begin or choices.replay) and choices.begin != "stored":
+            if choices.group is not None and (choices.begin or choices.replay):
                 notice = await tell_of_committed(choices.broker, choices.group, tuple(choices.topics))
                 if notice and not choices.is_quiet:
                     tell(notice)

@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 
 from gomq.client import Batch
 from gomq_dump.format_string import FormatString
-from gomq_storage.record_fields import Headers
+from gomq_dump.rendering.java_text import name_as_java
+from gomq_storage.record_fields import Headers, encode_name
 
 Render: TypeAlias = Callable[[Batch], bytes]
 """Makes what is printed of some messages."""
@@ -85,10 +86,16 @@ def _field(name: str, data: bytes | None) -> str:
 
 
 def _header_text(headers: Headers) -> bytes:
-    """Write NAME=VALUE,NAME=VALUE, as kcat does: what is null is NULL, and commas stay as they are."""
-    return b",".join([b"%b=%b" % (name.encode(), b"NULL" if value is None else value) for name, value in headers])
+    """Write NAME=VALUE,NAME=VALUE, as %h does: what is null is NULL, and commas stay as they are."""
+    return b",".join(
+        [b"%b=%b" % (name_as_java(name).encode(), b"NULL" if value is None else value) for name, value in headers]
+    )
 
 
 def _header_list(headers: Headers) -> str:
-    entries = [f'{{"name": {_quote(name)}, {_field("value", value)}}}' for name, value in headers]
+    entries = [f"{{{_name(name)}, {_field('value', value)}}}" for name, value in headers]
     return f"[{', '.join(entries)}]"
+
+
+def _name(name: str) -> str:
+    return f'"name": {_quote(name)}' if name.isascii() else _field("name", encode_name(name))

@@ -31,16 +31,14 @@ async def chosen(
     names: Sequence[str],
     regex: "Pattern[str] | None",
     *,
-    internal: bool = False,
     may_be_none: bool = False,
 ) -> Sequence[str]:
-    """Name the topics that are meant; all where neither names nor a pattern say which.
+    """Name the topics that are meant; all but the brokers' own where neither names nor a pattern say which.
 
     Args:
         admin: knows them.
         names: those that are named; they need not exist.
         regex: a pattern for whole names.
-        internal: whether those count, too, that brokers keep for themselves.
         may_be_none: whether it is right where a pattern matches nothing.
 
     Raises:
@@ -48,7 +46,7 @@ async def chosen(
     """
     if names:
         return names
-    found = matching([each.name for each in await admin.list_topics(internal=internal)], regex)
+    found = matching([each.name for each in await admin.list_topics()], regex)
     if regex is not None and not found and not may_be_none:
         raise UnknownTopicError(NO_MATCH)
     return found

@@ -2,6 +2,7 @@
 
 import click
 
+from gomq.cli.help import Group
 from gomq.cli.topic.alter import alter
 from gomq.cli.topic.create import create
 from gomq.cli.topic.delete import delete
@@ -10,7 +11,7 @@ from gomq.cli.topic.describe import describe
 from gomq.cli.topic.listing import list_
 
 
-@click.group()
+@click.group(cls=Group)
 def topic() -> None:
     """List, create, describe, alter and delete topics."""
 

@@ -77,7 +77,7 @@ def delete_records(  # noqa: PLR0913 - the options
     beginnings = ask_admin(broker, timeout, work)
     if output_format == "json":
         for index, beginning in beginnings.items():
-            print(json.dumps({"topic": name, "partition": index, "begin_offset": beginning}))
+            print(json.dumps({"topic": name, "partition": index, "beginning_offset": beginning}))
     else:
         print_table(_HEADINGS, [(name, str(index), str(beginning)) for index, beginning in beginnings.items()])
 
@@ -87,7 +87,7 @@ def _place(text: str) -> Place:
         place = parse_place(text, now_ms=time.time_ns() // 1_000_000)
     except PlaceError as error:
         raise click.BadParameter(f"{error}.", param_hint="--before") from error
-    if place.kind in {Kind.STORED, Kind.EARLIEST}:
+    if place.kind is Kind.EARLIEST:
         raise click.BadParameter(f"nothing is before {text}.", param_hint="--before")
     return place
 

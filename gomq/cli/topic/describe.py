@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # help is not to wait for the client
 @any_topics
 @broker_option
 @regex_option
-@option("--internal", is_flag=True, help="Where no topic is named: those, too, that brokers keep for themselves.")
 @option(
     "--configs",
     "all_configs",
@@ -42,7 +41,6 @@ def describe(  # noqa: PLR0913 - the options
     names: Sequence[str],
     broker: str,
     regex: Pattern[str] | None,
-    internal: bool,
     all_configs: bool,
     unavailable: bool,
     timeout: float,
@@ -62,7 +60,7 @@ def describe(  # noqa: PLR0913 - the options
             own = [entry for entry in configs.values() if all_configs or entry.is_own]
             described.append(DescribedTopic(topic, own, await sizes(admin, [topic])))
 
-        return await for_each(dict.fromkeys(await chosen(admin, names, regex, internal=internal)), describe_one)
+        return await for_each(dict.fromkeys(await chosen(admin, names, regex)), describe_one)
 
     code = ask_admin(broker, timeout, work)
     shown = [each.without_led() for each in described] if unavailable else described

@@ -64,9 +64,10 @@ def _replicas(topic: "TopicMetadata") -> int:
 
 def _fields(topic: "TopicMetadata", size: int | None, *, is_long: bool) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "topic": topic.name,
+        "name": topic.name,
         "topic_id": None if topic.topic_id is None else str(topic.topic_id),
-        "partitions": len(topic.partitions),
+        "is_internal": topic.is_internal or topic.name.startswith("__"),
+        "partition_count": len(topic.partitions),
     }
     if is_long:
         fields |= {"replication_factor": _replicas(topic), "size_bytes": size}

@@ -31,22 +31,28 @@ class DescribedTopic(NamedTuple):
 
 
 def print_json(described: Sequence[DescribedTopic]) -> None:
-    """Print an object for each topic, one a line."""
+    """Print an object for each topic, one a line; its fields are called as the admin client has them."""
     for topic, configs, sizes in described:
         partitions = [
             {
-                "partition": partition.index,
+                "index": partition.index,
                 "leader": partition.leader,
                 "replicas": partition.replicas,
-                "isr": partition.in_sync,
-                "begin_offset": partition.beginning_offset,
+                "in_sync": partition.in_sync,
+                "beginning_offset": partition.beginning_offset,
                 "end_offset": partition.end_offset,
                 "size_bytes": sizes.get((topic.name, partition.index)),
             }
             for partition in topic.partitions
         ]
-        fields = {"topic": topic.name, "topic_id": _optional(topic.topic_id), "partitions": partitions}
-        print(json.dumps(fields | {"configs": {entry.name: entry.value for entry in configs}}))
+        fields = {
+            "name": topic.name,
+            "topic_id": _optional(topic.topic_id),
+            "is_internal": topic.is_internal,
+            "partitions": partitions,
+            "configs": {entry.name: entry.value for entry in configs},
+        }
+        print(json.dumps(fields))
 
 
 def print_text(described: Sequence[DescribedTopic]) -> None:
