@@ -32,7 +32,11 @@ class Message(NamedTuple):
     value: bytes | None
     """None is a tombstone: in a compacted topic it removes the key."""
     headers: Headers
-    """Pairs of name and value in their order; a name may come more than once."""
+    """Pairs of name and value in their order; a name may come more than once.
+
+    Kafka keeps names that are no UTF-8, too. Such bytes come as lone surrogates, as in names of files (PEP 383):
+    ``name.encode(errors="surrogateescape")`` makes them bytes again, and so does publishing the message.
+    """
 
     @property
     def time(self) -> datetime | None:
@@ -46,6 +50,8 @@ class NewMessage(NamedTuple):
     value: bytes | None
     key: bytes | None = None
     headers: HeadersInput = ()
+    """A mapping, or pairs where a name comes more than once. Names become UTF-8, lone surrogates from U+DC80 to U+DCFF
+    the bytes that they stand for: names of a ``Message`` go out as they came."""
     partition: int | None = None
     """None: by the key, or any."""
     timestamp: int | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from gomq_storage.record_fields import Columns, Headers
+from gomq_storage.record_fields import Columns, Headers, decode_name
 from gomq_storage.varint import SMALL, decode
 
 _MOST_KEPT: Final = 4096
@@ -131,7 +131,10 @@ def decode_headers(  # noqa: C901, PLR0915 - one flat loop: a call per size woul
             end = start + length
         if not start <= end <= size:
             raise ValueError(f"header name of {end - start} bytes, {size - start} are left")
-        name = data[start:end].decode()
+        try:  # costs nothing; to name an error handler would, with every name
+            name = data[start:end].decode()
+        except UnicodeDecodeError:
+            name = decode_name(data[start:end])
         raw = data[end]
         if raw < 0x80 and not raw & 1:
             start = end + 1

@@ -14,7 +14,7 @@ from itertools import accumulate, repeat
 from operator import lt
 from typing import Final, NamedTuple
 
-from gomq_storage.record_fields import Columns
+from gomq_storage.record_fields import Columns, decode_name
 from gomq_storage.varint import SMALL, decode
 
 FEW: Final = 8
@@ -108,7 +108,7 @@ def _shape(data: bytes, position: int) -> _Shape | None:
         value_size, value = decode(data, begin + size)
         if not 0 <= size <= _LONGEST_NAME:
             return None
-        names.append(data[begin : begin + size].decode())
+        names.append(decode_name(data[begin : begin + size]))
         fixed += range(place, value)
         fields.append((value - position, value_size))
         place = value + max(value_size, 0)

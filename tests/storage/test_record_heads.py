@@ -11,7 +11,7 @@ from gomq_storage.varint import encode
 from tests.storage.test_record_runs import laid_out, read_one_by_one, sealed, taken
 
 values = st.none() | st.binary(max_size=12) | st.sampled_from([b"x" * 63, b"x" * 64, b"y" * 300, b"z" * 9000])
-names = st.sampled_from(["", "trace", "é", "n" * 70])
+names = st.sampled_from(["", "trace", "é", "\udcff\udcc3", "n" * 70])
 tails = st.lists(st.tuples(names, values), max_size=3)
 stamps = st.sampled_from([0, 0, 1, -1, 63, 64, -65, 8192])
 
@@ -21,7 +21,9 @@ def field(data: bytes | None) -> bytes:
 
 
 def tail(headers: list[tuple[str, bytes | None]]) -> bytes:
-    return encode(len(headers)) + b"".join(field(name.encode()) + field(value) for name, value in headers)
+    return encode(len(headers)) + b"".join(
+        field(name.encode(errors="surrogateescape")) + field(value) for name, value in headers
+    )
 
 
 @st.composite

@@ -26,7 +26,8 @@ def field(size: int, number: int) -> bytes:
 
 
 def header(name: str, size: int, number: int) -> bytes:
-    return encode(len(name.encode())) + name.encode() + field(size, number)
+    raw = name.encode(errors="surrogateescape")
+    return encode(len(raw)) + raw + field(size, number)
 
 
 def laid_out(delta: int, timestamp_delta: int, key: bytes, value: bytes, headers: bytes = b"\0") -> bytes:
@@ -41,7 +42,9 @@ def runs(draw: st.DrawFn, first: int) -> tuple[bytes, int, int]:
     key_size, value_size = draw(sizes), draw(sizes)
     timestamps = draw(st.lists(deltas, min_size=1, max_size=3))
     gaps = draw(st.lists(st.sampled_from([1, 1, 1, 2, 70]), min_size=1, max_size=3))
-    headers = draw(st.lists(st.tuples(st.sampled_from(["", "a", "é", "b" * 64, "b" * 65]), sizes), max_size=2))
+    headers = draw(
+        st.lists(st.tuples(st.sampled_from(["", "a", "é", "\udcff\udcc3", "b" * 64, "b" * 65]), sizes), max_size=2)
+    )
     header_count = encode(len(headers))
     records: list[bytes] = []
     delta = first
@@ -107,7 +110,7 @@ def read_one_by_one(data: bytes, count: int) -> Columns:
         for _ in range(header_count):
             name, position = sized(data, position)
             header_value, position = sized(data, position)
-            headers.append(((name or b"").decode(), header_value))
+            headers.append(((name or b"").decode(errors="surrogateescape"), header_value))
         columns.headers.append(tuple(headers))
     return columns
 

@@ -21,6 +21,7 @@ from gomq_storage.batch import (
 from gomq_storage.compression import Codec, compress
 from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord, decode_batch, encode_records, encode_values
+from gomq_storage.record_fields import encode_name
 
 if TYPE_CHECKING:
     from gomq.client.producing.publication import Publication
@@ -221,5 +222,5 @@ def size_of(record: NewRecord) -> int:
     """Return the most that a record takes, encoded."""
     size = RECORD_OVERHEAD + len(record.key or b"") + len(record.value or b"")
     for name, value in record.headers:
-        size += _HEADER_OVERHEAD + len(name.encode()) + len(value or b"")
+        size += _HEADER_OVERHEAD + len(encode_name(name)) + len(value or b"")
     return size

@@ -19,6 +19,7 @@ from gomq_storage.compression import Codec, compress
 from gomq_storage.config import LogConfig, TimestampType
 from gomq_storage.errors import DecompressedTooLargeError
 from gomq_storage.record import NewRecord, build_batch, decode_batch, encode_batch, encode_records
+from gomq_storage.record_fields import decode_name
 from tests.support.naive_records import INVALID_RECORD, TIMESTAMP, Verdict, judge
 from tests.support.wire import NOW_MS, patched
 
@@ -151,6 +152,14 @@ def record(*, delta: bytes = b"\0", offset: bytes = b"\0", key: bytes = b"\1", v
 )
 def test_numbers_are_as_long_as_kafka_takes_them(fields: dict[str, bytes], is_taken: bool):
     assert (our_verdict(built(record(**fields), 1), window=None).error_code == 0) is is_taken
+
+
+@given(st.binary(max_size=8))
+def test_no_name_of_a_header_is_looked_at(name: bytes):
+    raw = encode_batch([NewRecord(b"x", headers=((decode_name(name), b"1"),))], now_ms=NOW_MS)
+
+    assert name in raw
+    assert our_verdict(raw) == Verdict(0, (), NOW_MS)
 
 
 @pytest.mark.parametrize("base", [2**63 - 1, -(2**63)])

@@ -107,6 +107,16 @@ def test_a_batch_with_missing_messages_is_made_anew_without_the_gap():
     assert len(stored(carried)) == 4
 
 
+def test_names_of_headers_that_are_no_text_are_the_same_in_a_batch_made_anew():
+    records = [record._replace(headers=(("\udcff\udcc3(", b"1"), ("ü", None))) for record in RECORDS]
+    raw = altered(stamped(encode_batch(records, now_ms=5), 0), last_offset_delta=9)
+
+    (carried,) = carry(chunk_of(raw), wanted=0, until=None)
+
+    assert carried.body.count(b"\xff\xc3(") == len(records)
+    assert carried.body == raw[HEADER_SIZE:]
+
+
 def test_the_first_gap_is_between_two_batches_where_that_is_wanted():
     raw = with_gap(RECORDS[:3], RECORDS[3:], gap=2)
 
