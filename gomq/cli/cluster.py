@@ -39,7 +39,7 @@ class _Found:
     code: int = 0
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, epilog=examples("gomq cluster info"))
 def cluster() -> None:
     """Show the brokers of a cluster, and what they hold."""
 

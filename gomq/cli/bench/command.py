@@ -67,7 +67,7 @@ def _publishing(command: _Command) -> _Command:
     return command
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, epilog=examples("gomq bench publish --size 1000", "gomq bench latency"))
 def bench() -> None:
     """Measure a broker: how much it takes and gives, and how long a message takes.
 

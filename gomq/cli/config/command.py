@@ -66,7 +66,7 @@ what clients use:
 """
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, epilog=examples("gomq config show", "gomq config get log.retention.ms"))
 def config() -> None:
     """Show the settings, and change those of a running broker."""
 

@@ -36,7 +36,7 @@ _regex_option: Final = option(
 )
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, epilog=examples("gomq group list", "gomq group describe billing"))
 def group() -> None:
     """List and describe consumer groups, reset their offsets, delete them."""
 

@@ -3,6 +3,7 @@
 import click
 
 from gomq.cli.help import Group
+from gomq.cli.options import examples
 from gomq.cli.topic.alter import alter
 from gomq.cli.topic.create import create
 from gomq.cli.topic.delete import delete
@@ -11,7 +12,7 @@ from gomq.cli.topic.describe import describe
 from gomq.cli.topic.listing import list_
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, epilog=examples("gomq topic list", "gomq topic create orders --partitions 3"))
 def topic() -> None:
     """List, create, describe, alter and delete topics."""
 
