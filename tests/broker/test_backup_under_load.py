@@ -13,8 +13,8 @@ import pytest
 from anyio import to_thread
 
 import gomq
-from gomq_storage.backup.taking import back_up
 from gomq_storage.backup.restoring import find_backup, restore
+from gomq_storage.backup.taking import back_up
 from tests.support.running import now_ms
 from tests.support.waiting import until
 
