@@ -65,7 +65,7 @@ class Load:
                 if number >= 3:
                     await admin.delete_topic(f"short-{number - 3}")
                 number += 1
-                await anyio.sleep(0.02)  # so that the state is not changed all the time
+                await anyio.sleep(0.5)  # a state that changes while it is looked at, time and again, is no backup
 
 
 async def with_load(data: Path, work: Callable[[Load], Awaitable[None]]) -> None:

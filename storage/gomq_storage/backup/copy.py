@@ -1,4 +1,4 @@
-"""Copies one file into a backup, checks it on the way, and has it on the device before it counts."""
+"""Copies one file into a backup, checks it on the way, and has all of it on the device at the end."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -44,6 +44,8 @@ class Copier:
         self.linked_bytes: int = 0
         """Of files that were taken from the backup before."""
         self._previous = previous
+        self._unsynced: set[PurePosixPath] = set()
+        self._folders: set[PurePosixPath] = set()
         self._on_progress = on_progress
 
     def copy(self, path: PurePosixPath) -> StoredFile:
@@ -70,9 +72,9 @@ class Copier:
         file = self.files.open(self.target / path, create=True)
         try:
             file.write(0, [content])
-            file.sync()
         finally:
             file.close()
+        self._unsynced.add(path)
         self.stored[path] = StoredFile(path=path, size=len(content), crc=crc32c(content), source=None)
 
     def forget(self, path: PurePosixPath) -> None:
@@ -80,6 +82,37 @@ class Copier:
         if self.stored.pop(path, None) is not None:
             self.files.remove(self.target / path)
         self.damaged.pop(path, None)
+        self._unsynced.discard(path)
+
+    def enter(self, folder: PurePosixPath) -> None:
+        """Make a folder of the backup, if it is not there."""
+        if folder not in self._folders:
+            self.files.make_directory(self.target / folder)
+            self._folders.add(folder)
+
+    def remove_folder(self, folder: PurePosixPath) -> None:
+        """Take a folder out of the backup again, with all that is in it."""
+        for path in [each for each in self.stored if each.parent == folder]:
+            self.forget(path)
+        self.files.remove_directory(self.target / folder)
+        self._folders.discard(folder)
+
+    def sync(self) -> None:
+        """Make all that was copied outlive a power cut.
+
+        At the end, and not file by file: syncs take far longer than copying does, and what is copied must not change
+        all the time meanwhile.
+        """
+        for path in sorted(self._unsynced):
+            file = self.files.open(self.target / path)
+            try:
+                file.sync()
+            finally:
+                file.close()
+        for folder in sorted(self._folders):
+            self.files.sync_directory(self.target / folder)
+        self.files.sync_directory(self.target)
+        self._unsynced.clear()
 
     def _take_over(self, path: PurePosixPath, file: SourceFile) -> StoredFile | None:
         """Take a file from the backup before, if it is of this one, and whole."""
@@ -111,9 +144,9 @@ class Copier:
             if batches is not None and batches.problem is None and batches.end < size:
                 copy.truncate(batches.end)  # the batch behind it is being written
                 size, crc = batches.end, _crc(copy, batches.end)
-            copy.sync()
         finally:
             copy.close()
+        self._unsynced.add(path)
         if batches is not None and batches.problem is not None:
             problem = batches.problem
             self.damaged[path] = Damage(path=path, position=problem.position, reason=problem.reason)

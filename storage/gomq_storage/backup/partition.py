@@ -64,8 +64,7 @@ def copy_partition(copier: Copier, partition: TopicPartition) -> PartitionCopy |
         OSError: it cannot be read, or the copy not be written.
     """
     folder = PurePosixPath(partition_directory_name(partition))
-    if not copier.files.exists(copier.target / folder):
-        copier.files.make_directory(copier.target / folder)
+    copier.enter(folder)
     for _ in range(_MOST_LOOKS):
         try:
             found = _look(copier, folder, partition)
@@ -75,17 +74,13 @@ def copy_partition(copier: Copier, partition: TopicPartition) -> PartitionCopy |
                 return None
             continue
         if found is not None:
-            copier.files.sync_directory(copier.target / folder)
             return found
     raise StorageError(f"{copier.source / folder} changes faster than it can be copied; try again")
 
 
 def remove_partition(copier: Copier, partition: TopicPartition) -> None:
     """Take a partition out of the backup again."""
-    folder = PurePosixPath(partition_directory_name(partition))
-    for path in [each for each in copier.stored if each.parent == folder]:
-        copier.forget(path)
-    copier.files.remove_directory(copier.target / folder)
+    copier.remove_folder(PurePosixPath(partition_directory_name(partition)))
 
 
 def is_unchanged(copier: Copier, partition: TopicPartition) -> bool:

@@ -165,7 +165,7 @@ class _Backup:
             files=dict(self._copier.stored),
             damaged=tuple(self._copier.damaged.values()),
         )
-        self._files.sync_directory(self._partial)
+        self._copier.sync()
         write_atomically(self._files, self._partial / MANIFEST_FILE_NAME, encode_manifest(manifest))
         final = self._partial.with_name(self._partial.name.removesuffix(PARTIAL_SUFFIX))
         self._files.move(self._partial, final)
