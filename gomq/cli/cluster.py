@@ -104,8 +104,8 @@ async def _find(admin: "gomq.Admin", *, with_apis: bool) -> _Found:
 
 def _print(found: _Found) -> None:
     described = found.cluster
-    topics = f"{found.topics - found.internal_topics} topics and {found.internal_topics} internal ones"
-    print(f"Cluster {described.cluster_id or 'without an id'}: {topics}, {found.partitions} partitions\n")
+    topics = f"topics: {found.topics - found.internal_topics}, internal topics: {found.internal_topics}"
+    print(f"cluster: {described.cluster_id or '-'}, {topics}, partitions: {found.partitions}\n")
     rows = [
         (
             str(each.node_id),
