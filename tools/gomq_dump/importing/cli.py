@@ -24,7 +24,6 @@ from gomq_storage.errors import StorageError
 from gomq_storage.files import OsFiles
 from gomq_storage.layout import MAX_PARTITION, topic_name_problem
 
-_FORMATS: Final = ("text", "json")
 _DESCRIPTION: Final = """\
 Make a partition's directory, or a data directory that gomq serve opens, of JSON lines.
 """
@@ -58,8 +57,7 @@ def main(argv: Sequence[str]) -> int:
     parser = _make_parser()
     try:
         arguments = parser.parse_args(argv)
-        if arguments.format not in _FORMATS:
-            parser.error(f"GOMQ_DUMP_FORMAT is {arguments.format!r}, choose from {', '.join(_FORMATS)}")
+        parser.check_format(arguments.format)
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else UNUSABLE
     try:
@@ -91,7 +89,7 @@ def _check_and_import(arguments: argparse.Namespace) -> int:
     return SOUND
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def _make_parser() -> CommandParser:
     parser = CommandParser(
         prog="gomq-dump import",
         description=_DESCRIPTION,
@@ -117,12 +115,7 @@ def _make_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="begin a new segment at this size, rather than where the exported ones began",
     )
-    parser.add_argument(
-        "--format",
-        choices=_FORMATS,
-        default=os.environ.get("GOMQ_DUMP_FORMAT", "text"),
-        help="how to say what was made: a line of text (the default), or of JSON",
-    )
+    parser.add_format("how to say what was made: a line of text (the default), or of JSON")
     return parser
 
 

@@ -30,8 +30,6 @@ from gomq_storage.errors import DirectoryInUseError, StorageError
 from gomq_storage.files import Files
 from gomq_storage.layout import LOCK_FILE_NAME, LOG_SUFFIX
 
-_FORMATS: Final = ("text", "json")
-
 _DESCRIPTION: Final = """\
 Mend a partition's directory, or a data directory with all its partitions.
 
@@ -77,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
         return _fail(f"{where}{error.strerror}")
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def _make_parser() -> CommandParser:
     parser = CommandParser(
         prog="gomq-dump repair",
         description=_DESCRIPTION,
@@ -101,18 +99,12 @@ def _make_parser() -> argparse.ArgumentParser:
         default="aside",
         help="keep damaged bytes in files whose names say where they were (the default), or drop them",
     )
-    parser.add_argument(
-        "--format",
-        choices=_FORMATS,
-        default=os.environ.get("GOMQ_DUMP_FORMAT", "text"),
-        help="lines of text (the default), or JSON lines",
-    )
+    parser.add_format("lines of text (the default), or JSON lines")
     return parser
 
 
-def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if arguments.format not in _FORMATS:
-        parser.error(f"GOMQ_DUMP_FORMAT is {arguments.format!r}, choose from {', '.join(_FORMATS)}")
+def _check(parser: CommandParser, arguments: argparse.Namespace) -> None:
+    parser.check_format(arguments.format)
     if arguments.execute and arguments.to is None and not arguments.in_place:
         parser.error("--execute needs --to NEWDIR, which leaves DIR as it is, or --in-place")
 
