@@ -5,20 +5,22 @@ import sys
 from collections.abc import AsyncIterator
 from subprocess import DEVNULL, PIPE, Popen
 
-import anyio
 import pytest
 from anyio import to_thread
 
 from gomq.protocol.api import Api
 from tests.support.fake_broker import FakeCluster, fake_cluster, stays_silent
+from tests.support.waiting import until
 
 AT_ONCE = 5.0
 """A tenth of it where nothing else runs; a client that waited for its broker would take 30 seconds."""
 READY_SECONDS = 20
 
+UNANSWERED = {"connect": Api.API_VERSIONS, "iterate": Api.FETCH, "deliveries": Api.FETCH}
+"""What a program waits for at a moment, where it is not that its messages are taken."""
+
 PROGRAM = """
 import sys
-from threading import Timer
 
 import anyio
 import gomq
@@ -26,20 +28,12 @@ import gomq
 address, moment, backend, options = sys.argv[1:]
 
 
-def wait() -> None:
-    Timer(0.1, print, ["ready"], {"flush": True}).start()  # by then the program waits for the broker
-
-
 async def main() -> None:
-    if moment == "connect":
-        wait()
     if moment == "iterate":
         async with gomq.Consumer(address, "orders") as consumer:
-            wait()
             async for message in consumer:
                 print(message)
     async with gomq.Producer(address) as producer:
-        wait()
         if moment == "flush":
             with anyio.move_on_after(0.05):
                 await producer.publish("orders", b"x")
@@ -55,26 +49,16 @@ anyio.run(main, backend=backend, backend_options={"use_uvloop": True} if options
 
 BLOCKING = """
 import sys
-from threading import Timer
 
 import gomq.blocking
 
 address, moment = sys.argv[1:]
 
-
-def wait() -> None:
-    Timer(0.1, print, ["ready"], {"flush": True}).start()
-
-
-if moment == "connect":
-    wait()
 if moment in ("iterate", "deliveries"):
     with gomq.blocking.Consumer(address, "orders") as consumer:
         messages = consumer.deliveries() if moment == "deliveries" else consumer
-        wait()
         next(messages)
 with gomq.blocking.Producer(address) as producer:
-    wait()
     if moment == "leave":
         producer.publish_nowait("orders", b"x")
     elif moment == "publish many":
@@ -122,7 +106,8 @@ async def test_ctrl_c_ends_the_program(silent: FakeCluster, moment: str, loop: s
     if moment == "connect":
         silent.always(Api.API_VERSIONS, stays_silent)
     backend = "trio" if loop == "trio" else "asyncio"
-    await is_ended([sys.executable, "-c", PROGRAM, silent.address, moment, backend, loop])
+    command = [sys.executable, "-c", PROGRAM, silent.address, moment, backend, loop]
+    await is_ended(command, while_it_waits_for=UNANSWERED.get(moment, Api.PRODUCE), of=silent)
 
 
 @pytest.mark.parametrize(
@@ -135,23 +120,21 @@ async def test_ctrl_c_ends_the_program(silent: FakeCluster, moment: str, loop: s
 async def test_ctrl_c_ends_a_program_without_an_event_loop(silent: FakeCluster, moment: str):
     if moment == "connect":
         silent.always(Api.API_VERSIONS, stays_silent)
-    await is_ended([sys.executable, "-c", BLOCKING, silent.address, moment])
+    command = [sys.executable, "-c", BLOCKING, silent.address, moment]
+    await is_ended(command, while_it_waits_for=UNANSWERED.get(moment, Api.PRODUCE), of=silent)
 
 
-async def is_ended(command: list[str]) -> None:
-    """Start a program, and have it end by Ctrl-C once it is ready."""
+async def is_ended(command: list[str], *, while_it_waits_for: Api, of: FakeCluster) -> None:
+    """Start a program, and have it end by Ctrl-C once the broker owes it an answer."""
     with start(command) as process:
-        assert process.stdout is not None
         try:
-            with anyio.fail_after(READY_SECONDS):
-                is_ready = await to_thread.run_sync(process.stdout.readline, abandon_on_cancel=True)
+            await until(lambda: of.asked(while_it_waits_for) or process.poll(), within=READY_SECONDS)
             process.send_signal(signal.SIGINT)
             _, told = await to_thread.run_sync(lambda: process.communicate(timeout=AT_ONCE))
         finally:
             process.kill()
 
-    assert is_ready == "ready\n", told
     assert told.splitlines()[-1] == "KeyboardInterrupt", told
     assert process.returncode == -signal.SIGINT
-    assert "Group" not in told
+    assert "ExceptionGroup" not in told
     assert "never" not in told
