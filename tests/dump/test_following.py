@@ -142,6 +142,7 @@ def test_retention_may_remove_what_was_read_and_what_was_not(partition: Path):
     log_of(partition).unlink()
     log_of(partition, 4).unlink()
     assert follower.poll() == [6]
+    assert follower.notes == ["offsets 12 to 17 were removed before they could be shown"]
 
 
 def test_compaction_may_put_what_comes_next_into_an_earlier_segment(partition: Path):
@@ -235,7 +236,7 @@ def test_several_partitions_are_followed_until_the_limit(partition: Path):
     def pause() -> None:
         writes.pop(0)()
 
-    items = list(follow(logs, selection, BatchFilter(selection, with_records=True), pause=pause))
+    items = list(follow(logs, selection, BatchFilter(selection, with_records=True), look=list, pause=pause))
 
     shown = [
         item.file.path.split("/")[-2] if isinstance(item, FileStart) else item.header.base_offset // RECORDS_EACH
@@ -255,6 +256,7 @@ def test_an_upper_offset_ends_it(partition: Path):
             logs,
             selection,
             BatchFilter(selection, with_records=True),
+            look=list,
             pause=lambda: append(log_of(partition), writes.pop(0)),
         )
     )

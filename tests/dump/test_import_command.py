@@ -183,6 +183,8 @@ BAD_LINES = [
     ('{"value": "a"}\n{"value": "b", "offset": 9000000000000000000}', 2, "at most 2147483648, as no more may be left"),
     (f'{{{BATCH}, "record_count": 1}}\n{{"value": "a", "offset": 5}}', 2, "an offset from 3 to 4, as its batch says"),
     (f'{{{BATCH}, "record_count": 0}}\n{{{BATCH}, "record_count": 0}}', 2, 'field "base_offset": expected at least 5'),
+    ("", 1, "expected a line for a message, a batch or a segment, there is none"),
+    ("\n\n", 3, "there is none"),
 ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gomq_dump.cli import main
 from gomq_dump.reading.paths import UnusablePathError, collect, collect_topic
 from gomq_storage.layout import TopicPartition
 from tests.support.segment_files import small_log, varied_batches, write_partition, write_varied_partition
@@ -203,10 +204,13 @@ def test_a_log_under_another_name_is_told_the_name_it_should_have(tmp_path: Path
     assert refusal(copy).endswith("00000000000000000042.log")
 
 
-def test_an_empty_log_asked_for_by_name_is_said_to_be_empty(tmp_path: Path):
+def test_an_empty_log_is_one_to_which_nothing_was_written_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     partition = write_partition(tmp_path / "orders-0", [])
+    log = partition / "00000000000000000000.log"
 
-    assert refusal(partition / "00000000000000000000.log").startswith("is empty")
+    for options in ([], ["--records"], ["--tail", "1"], ["--stats"], ["--verify"], ["--format", "json"]):
+        assert main([*options, str(log)]) == 0
+    assert capsys.readouterr().out.startswith(2 * f"Dumping {log}\nLog starting offset: 0\n")  # as Kafka's tool prints
     assert len([name for name in names(partition) if name.startswith("0")]) == 4
     assert len(names(partition / "00000000000000000000.index")) == 1
 

@@ -223,7 +223,10 @@ def test_a_segment_that_is_missing_or_comes_twice_is_found(data: Path):
     partition = data / MOVES
     for file in partition.glob("00000000000000000012.*"):
         file.unlink()
-    assert found_in(partition) == {("00000000000000000023.log", "offset-gap")}
+    gap = ("00000000000000000023.log", "offset-gap")
+    assert found_in(partition) == found_in(data) == {gap, (MOVES, "offset-gap")}
+    (data / "cleaner-offset-checkpoint").write_text("0\n1\nmoves 0 30\n")
+    assert found_in(partition) == found_in(data) == {gap}
 
     shutil.copy(partition / f"{FIRST}.log", partition / "00000000000000000005.log")
     assert ("00000000000000000005.log", "segments-overlap") in found_in(partition)

@@ -12,7 +12,7 @@ from typing import Final, TextIO
 from gomq_dump.arguments import make_parser
 from gomq_dump.decoders.choosing import choice_of, implies_records
 from gomq_dump.exit_codes import DAMAGED, INTERRUPTED, PIPE_CLOSED, SOUND, UNUSABLE
-from gomq_dump.reading.paths import SegmentFile, UnusablePathError, collect, collect_topic
+from gomq_dump.reading.paths import SegmentFile, UnusablePathError, collect_asked
 from gomq_dump.rendering.text import TextRenderer
 from gomq_dump.selecting.selection import selection_of
 from gomq_dump.selecting.showing import MakeRenderer, show
@@ -96,24 +96,11 @@ def _files(arguments: argparse.Namespace) -> list[SegmentFile] | None:
     is_usable = True
     for path in arguments.paths:
         try:
-            files += _files_of(path, arguments)
+            files += collect_asked(path, data=arguments.data, partitions=arguments.partition)
         except UnusablePathError as error:
             is_usable = False
             print(f"gomq-dump: {error}", file=sys.stderr)
     return files if is_usable else None
-
-
-def _files_of(path: str, arguments: argparse.Namespace) -> list[SegmentFile]:
-    wanted = frozenset(arguments.partition) or None
-    if arguments.data is not None:
-        return collect_topic(arguments.data, path, wanted)
-    files = collect(path)
-    if wanted is None:
-        return files
-    kept = [file for file in files if file.partition is not None and file.partition.partition in wanted]
-    if not kept:
-        raise UnusablePathError(path, f"has no partition {' or '.join(map(str, sorted(wanted)))}")
-    return kept
 
 
 def _choose_renderer(arguments: argparse.Namespace) -> MakeRenderer:

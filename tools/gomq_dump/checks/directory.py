@@ -59,6 +59,17 @@ class Tables:
             )  # fmt: skip
             complaints.add(path, finding)
 
+    def compare_gaps(self, partition: TopicPartition, directory: str, complaints: Complaints) -> None:
+        """Note that a log with gaps was never compacted; a replica may have those of its leader."""
+        rows = self._rows.get(partition, ())
+        was_compacted = any(os.path.basename(path) == CLEANER_OFFSET_FILE_NAME for path, _ in rows)
+        has_gaps = any(each.finding.problem is Problem.OFFSET_GAP for each in complaints)
+        if rows and has_gaps and not was_compacted:
+            message = (
+                f"offsets are missing, and {CLEANER_OFFSET_FILE_NAME} knows of no compaction: messages may be lost"
+            )
+            complaints.add(directory, Finding(problem=Problem.OFFSET_GAP, position=0, message=message))
+
     def compare_names(self, partitions: Iterable[TopicPartition]) -> None:
         """Note the partitions that are not there."""
         for partition in self._rows.keys() - set(partitions):

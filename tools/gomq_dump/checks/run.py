@@ -14,6 +14,7 @@ from gomq_dump.findings import Finding
 from gomq_dump.reading.batches import Batch
 from gomq_dump.reading.inspection import FileStart, Inspection
 from gomq_dump.reading.kinds import BOOTSTRAP_FILE_NAME
+from gomq_dump.reading.marked_folders import note_marked_folders
 from gomq_dump.reading.paths import SegmentFile
 from gomq_storage.layout import LOG_SUFFIX, PARTITION_METADATA_FILE_NAME
 
@@ -95,6 +96,8 @@ class _Run:
         inside = [each.partition for each in self._groups if os.path.dirname(each.directory) == group.directory]
         tables.compare_names(partition for partition in inside if partition is not None)
         check_identity(group.directory, tables.complaints)
+        for path, note in note_marked_folders(group.directory):
+            tables.complaints.add(path, note)
         for file in group.files:
             if os.path.basename(file.path) == BOOTSTRAP_FILE_NAME:
                 for item in Inspection(with_records=self._is_deep).read(file):
@@ -115,6 +118,7 @@ class _Run:
         if partition is not None:
             if checked.log_end is not None:
                 tables.compare(partition, checked.log_end, checked.complaints)
+            tables.compare_gaps(partition, group.directory, checked.complaints)
             ids = self._topic_ids.setdefault(parent, TopicIds())
             path = os.path.join(group.directory, PARTITION_METADATA_FILE_NAME)
             ids.compare(partition, path, checked.topic_id, checked.complaints)

@@ -149,11 +149,18 @@ def _import(file: BinaryIO, size: int | None, path: Path, arguments: argparse.Na
             for number, raw in enumerate(_lines(file), 1):
                 _guard(number, partial(_take, target, raw))
                 advance(len(raw))
+            _expect_some(number, target)
             _guard(number, target.finish)
     except BaseException:
         target.abandon()
         raise
     return target
+
+
+def _expect_some(number: int, target: Target) -> None:
+    """Refuse lines that say nothing: what should have written some has failed."""
+    if not target.partitions:
+        raise _BadLineError(f"{number + 1}: expected a line for a message, a batch or a segment, there is none")
 
 
 def _take(target: Target, raw: bytes) -> None:

@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gomq_dump.reading.foreign import HEAD_BYTES, describe_file, first_offset
@@ -81,6 +81,29 @@ def collect(path: str) -> list[SegmentFile]:
     raise UnusablePathError(path, f"is not a regular file; expected {_EXPECTED}")
 
 
+def collect_asked(path: str, *, data: str | None, partitions: Sequence[int]) -> list[SegmentFile]:
+    """List the files that were asked for.
+
+    Args:
+        path: a path, or a topic's name where there is a data directory.
+        data: the data directory.
+        partitions: those that are wanted; none: all.
+
+    Raises:
+        UnusablePathError: there are none.
+    """
+    wanted = frozenset(partitions) or None
+    if data is not None:
+        return collect_topic(data, path, wanted)
+    files = collect(path)
+    if wanted is None:
+        return files
+    kept = [file for file in files if file.partition is not None and file.partition.partition in wanted]
+    if not kept:
+        raise UnusablePathError(path, f"has no partition {' or '.join(map(str, sorted(wanted)))}")
+    return kept
+
+
 def collect_topic(data: str, topic: str, partitions: Container[int] | None = None) -> list[SegmentFile]:
     """List the files of a topic's partitions in a data directory.
 
@@ -130,8 +153,6 @@ def _collect_file(path: str) -> SegmentFile:
     parsed = parse_file(name)
     if parsed is None:
         raise UnusablePathError(path, _foreign(name, head))
-    if not head and parsed.suffix == LOG_SUFFIX:
-        raise UnusablePathError(path, "is empty: a segment to which no record batch was written yet")
     return _segment_file(path, parsed, _partition_of(os.path.dirname(os.path.abspath(path))))
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gomq_dump.findings import Finding, Problem
-from gomq_dump.reading.reader import ByteReader
-from gomq_dump.rendering.text_lines import Line, read_lines
+from gomq_dump.rendering.text_lines import Line, Readable, read_lines
 
 _NODE: Final = r"0|[1-9][0-9]{0,9}"
 _META_PROPERTIES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -42,18 +41,18 @@ class Property:
     value: str
 
 
-def walk_meta_properties(reader: ByteReader) -> Iterator[Property | Finding]:
+def walk_meta_properties(reader: Readable) -> Iterator[Property | Finding]:
     """Yield the lines of a data directory's ``meta.properties``, then what is wrong with them."""
     yield from _walk(reader, _JAVA_PROPERTY, _META_PROPERTIES)
 
 
-def walk_partition_metadata(reader: ByteReader) -> Iterator[Property | Finding]:
+def walk_partition_metadata(reader: Readable) -> Iterator[Property | Finding]:
     """Yield the lines of a partition's ``partition.metadata``, then what is wrong with them."""
     yield from _walk(reader, _METADATA_LINE, _PARTITION_METADATA)
 
 
 def _walk(
-    reader: ByteReader, pattern: re.Pattern[str], forms: Mapping[str, Mapping[str, str]]
+    reader: Readable, pattern: re.Pattern[str], forms: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Property | Finding]:
     found: dict[str, Property] = {}
     for line in read_lines(reader):

@@ -11,6 +11,8 @@ from typing import Final
 
 from gomq_dump.reading.kinds import OFFSET_TABLES, parse_partition_file
 from gomq_dump.repairing.edits import Deed, Deeds
+from gomq_dump.repairing.identity import mend_identity
+from gomq_dump.repairing.metadata_snapshots import note_damaged_snapshots
 from gomq_dump.repairing.partition import plan_partition
 from gomq_dump.repairing.plan import PartitionPlan
 from gomq_storage.checkpoint import MAX_FILE_BYTES, LogCheckpoint
@@ -195,10 +197,16 @@ def _mend_own_files(files: Files, plan: DirectoryPlan, sizes: Mapping[str, int])
         return
     if META_PROPERTIES_FILE_NAME in sizes:
         content = read_whole(files, plan.directory / META_PROPERTIES_FILE_NAME, max_bytes=MAX_FILE_BYTES)
-        if not _names_a_cluster(content):
+        mended = mend_identity(content)
+        if mended is None:
             plan.removed.append(META_PROPERTIES_FILE_NAME)
             reason = "it does not say whose directory this is; a broker makes a new one, with a new cluster id"
             plan.deeds.add(Deed.REMOVE, META_PROPERTIES_FILE_NAME, reason)
+        elif mended != content:
+            plan.contents[META_PROPERTIES_FILE_NAME] = mended
+            reason = "its directory.id cannot be, and is left out; Kafka makes a new one, GoMQ does without"
+            plan.deeds.add(Deed.MEND, META_PROPERTIES_FILE_NAME, reason)
+    note_damaged_snapshots(files, plan.directory, sizes, plan.deeds)
     left_out = {*plan.contents, *plan.removed, *_NEVER_COPIED}
     plan.kept = [name for name in sorted(sizes) if name not in left_out]
     folders = {partition.directory.name for partition in plan.partitions}
@@ -206,9 +214,3 @@ def _mend_own_files(files: Files, plan: DirectoryPlan, sizes: Mapping[str, int])
         if not plan.is_one_partition and name not in sizes and name not in folders:
             reason = "it is being deleted" if is_deleted_directory_name(name) else "it is no partition's folder"
             plan.deeds.add(Deed.NOTE, name, f"{reason}, and is left alone; a copy is made without it")
-
-
-def _names_a_cluster(content: bytes) -> bool:
-    lines = content.decode(errors="replace").splitlines()
-    values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return values.get("version") in {"0", "1"} and bool(values.get("cluster.id"))

@@ -1,4 +1,7 @@
-"""Snapshots of KRaft's metadata, ``<offset>-<epoch>.checkpoint``: nothing can mend what is damaged in them."""
+"""Snapshots of KRaft's metadata, ``<offset>-<epoch>.checkpoint`` and ``bootstrap.checkpoint``.
+
+Nothing can mend what is damaged in them.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +20,7 @@ def note_damaged_snapshots(files: Files, directory: Path, sizes: Mapping[str, in
 
     Args:
         files: the file system.
-        directory: a partition's folder.
+        directory: a partition's folder, or a data directory.
         sizes: its files.
         deeds: told of them.
     """

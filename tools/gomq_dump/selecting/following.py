@@ -1,4 +1,4 @@
-"""Go on reading logs as they grow, through rolls, retention, compaction and truncation.
+"""Go on reading logs as they grow, through rolls, retention, compaction and truncation, and those that come anew.
 
 A broker appends while this reads, so the last batch of the last segment may be half there: it is left alone until it
 is whole, or until a segment behind it says that nothing comes any more. Files are asked for their size again and
@@ -9,6 +9,8 @@ import os
 import resource
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
+from itertools import count
 from typing import Final
 
 from gomq_dump.findings import Finding, Problem
@@ -30,11 +32,32 @@ from gomq_dump.selecting.selected import (
 from gomq_dump.selecting.selection import Selection
 from gomq_storage.layout import LOG_SUFFIX
 
+LOOK_EVERY: Final = 10
+"""Pauses after which to look for new partitions: that lists directories, many perhaps."""
 _WAS_CUT: Final = "the log has been cut here; what is written from here on is shown"
+_IS_NEW: Final = "the partition is new, and is shown from its start"
+
+
+def growing(logs: Iterable[PartitionLog]) -> list[PartitionLog]:
+    """Leave the logs to which a broker may write.
+
+    Raises:
+        UnusablePathError: there are none, but snapshots of KRaft's metadata, or what compaction has left over.
+    """
+    listed = list(logs)
+    left = [log for log in listed if log.segments[-1].suffix == LOG_SUFFIX and not log.segments[-1].leftover]
+    if listed and not left:
+        raise UnusablePathError(listed[0].segments[-1].path, "does not grow any more: leave out --follow")
+    return left
 
 
 def follow(
-    logs: Iterable[PartitionLog], selection: Selection, wanted: BatchFilter, *, pause: Callable[[], object]
+    logs: Iterable[PartitionLog],
+    selection: Selection,
+    wanted: BatchFilter,
+    *,
+    look: Callable[[], Iterable[PartitionLog]],
+    pause: Callable[[], object],
 ) -> Iterator[SelectedItem]:
     """Yield what is selected of partitions, and what comes, until all that is selected has come or all are removed.
 
@@ -42,18 +65,29 @@ def follow(
         logs: the partitions.
         selection: what is selected.
         wanted: what leaves it.
+        look: called now and then to list the partitions that there are by then; new ones are shown too.
         pause: called whenever there is nothing to read, to wait for a moment.
     """
     shown = Shown()
     followed = [FollowedLog(log, selection, wanted, shown) for log in logs]
+    known = {log.directory for log in followed}
     try:
-        while True:
+        for pauses in count(1):
             for log in followed:
                 yield from log.poll()
+            known -= {log.directory for log in followed if log.is_removed}
             followed = [log for log in followed if not log.is_over]
             if not followed or wanted.is_done():
                 return
             pause()
+            if pauses % LOOK_EVERY == 0:
+                found = {log.directory: log for log in look()}
+                followed += [
+                    FollowedLog(log, selection, wanted, shown, is_new=True)
+                    for directory, log in found.items()
+                    if directory not in known
+                ]
+                known = set(found) | {log.directory for log in followed}
     finally:
         for log in followed:
             log.close()
@@ -73,11 +107,16 @@ class _OpenSegment:
 class FollowedLog:
     """One partition's log, read as far as it has been written."""
 
-    def __init__(self, log: PartitionLog, selection: Selection, wanted: BatchFilter, shown: Shown) -> None:
+    def __init__(
+        self, log: PartitionLog, selection: Selection, wanted: BatchFilter, shown: Shown, *, is_new: bool = False
+    ) -> None:
         self.is_over: bool = False
         """Whether nothing more will come."""
+        self.is_removed: bool = False
+        """Whether that is because it is not there any more."""
         self._log = log
-        self._selection = selection
+        self._is_new = is_new
+        self._selection = replace(selection, tail=None) if is_new else selection
         self._wanted = wanted
         self._shown = shown
         self._segment: _OpenSegment | None = None
@@ -85,6 +124,11 @@ class FollowedLog:
         self._is_started = False
         self._skip = 0
         """How many of the selected records that come next are not wanted, as ``--tail`` says."""
+
+    @property
+    def directory(self) -> str:
+        """Where the log is."""
+        return self._log.directory
 
     def poll(self) -> Iterator[SelectedItem]:
         """Yield all that has come since the last time."""
@@ -117,6 +161,8 @@ class FollowedLog:
 
     def _start(self) -> Iterator[SelectedItem]:
         number, position, self._skip = find_start(self._log, self._selection, self._wanted)
+        if self._is_new:
+            yield from self._shown.of(self._log.segments[number], None, [_note(_IS_NEW, 0)])
         yield from self._open(self._log.segments[number], position)
 
     def _open(self, file: SegmentFile, position: int) -> Iterator[SelectedItem]:
@@ -176,6 +222,9 @@ class FollowedLog:
             )
             yield from self._open(file, 0)
             return
+        if file.base_offset > offset and self._segment is not None and _identity(self._segment.file.path) is None:
+            message = f"offsets {offset} to {file.base_offset - 1} were removed before they could be shown"
+            yield from self._shown.of(file, None, [_note(message, 0)])
         try:
             position, end = self._place(file, offset)
         except OSError as error:
@@ -199,7 +248,7 @@ class FollowedLog:
             return walk.position, min(walk.next_offset, offset)
 
     def _end(self, message: str) -> Iterator[SelectedItem]:
-        self.is_over = True
+        self.is_over = self.is_removed = True
         if self._segment is not None:
             yield from self._shown.of(self._segment.file, None, [_note(message, 0)])
         self.close()

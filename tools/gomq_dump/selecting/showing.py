@@ -4,16 +4,19 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
 from gomq_dump.findings import Finding
 from gomq_dump.reading.inspection import Inspection, Item
-from gomq_dump.reading.paths import SegmentFile, UnusablePathError
+from gomq_dump.reading.paths import SegmentFile, UnusablePathError, collect_asked
 from gomq_dump.rendering.text import Renderer
 from gomq_dump.selecting.selection import Selection
 
 if TYPE_CHECKING:
     from gomq_dump.selecting.matching import BatchFilter
+    from gomq_dump.selecting.selected import PartitionLog
 
 _PAUSE_S: Final = 0.1
 """How long to wait before looking again whether a log has grown."""
@@ -59,9 +62,24 @@ def _selected_items(files: list[SegmentFile], arguments: argparse.Namespace, sel
     wanted = _filter(arguments, selection)
     if selection.follow:
         following.allow_open_files()
-        return following.follow(logs, selection, wanted, pause=_pause)
+        looks = partial(_logs_now, arguments)
+        return following.follow(following.growing(logs), selection, wanted, look=looks, pause=_pause)
     shown = selected.Shown()
     return (item for log in logs for item in selected.read_selected(log, selection, wanted, shown))
+
+
+def _logs_now(arguments: argparse.Namespace) -> "list[PartitionLog]":
+    """List the logs that there are by now; none while there is nothing where somebody is to look."""
+    from gomq_dump.selecting.following import growing  # noqa: PLC0415 - it is there already
+    from gomq_dump.selecting.selected import partition_logs  # noqa: PLC0415
+
+    files: list[SegmentFile] = []
+    for path in arguments.paths:
+        with suppress(UnusablePathError):
+            files += collect_asked(path, data=arguments.data, partitions=arguments.partition)
+    with suppress(UnusablePathError):
+        return growing(partition_logs(files))
+    return []
 
 
 def _filter(arguments: argparse.Namespace, selection: Selection) -> "BatchFilter":

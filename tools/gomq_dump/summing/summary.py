@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import sys
 import time
 from collections.abc import Container, Sequence
 from typing import BinaryIO, Final
@@ -10,6 +11,7 @@ from typing import BinaryIO, Final
 from gomq_dump.checks.complaints import MOST_LOOKS, WRITE_SECONDS
 from gomq_dump.checks.groups import Group, group_files
 from gomq_dump.exit_codes import DAMAGED, SOUND
+from gomq_dump.reading.marked_folders import note_marked_folders
 from gomq_dump.reading.paths import SegmentFile
 from gomq_dump.summing.outline import SOUND as OK, Outline, outline
 
@@ -32,17 +34,23 @@ def sum_up(files: Sequence[SegmentFile], arguments: argparse.Namespace, out: Bin
     groups = group_files(files, arguments.paths)
     if not _are_all_of_data_directories(groups, arguments.paths):
         return None
+    notes = [note for group in groups if group.is_of_data_directory for note in note_marked_folders(group.directory)]
     groups = [group for group in groups if not group.is_of_data_directory]
     rows = [_look(group, group.files) for group in groups]
     _look_again(groups, rows)
     if arguments.format == "json":
         from gomq_dump.rendering.json_lines import line, shown_path  # noqa: PLC0415 - text does without json
+        from gomq_dump.rendering.json_objects import finding_line  # noqa: PLC0415
 
         out.writelines(line(_fields(row, shown_path(row.directory))) for row in rows)
+        out.writelines(finding_line(*note) for note in notes)
     else:
+        from gomq_dump.rendering.text import finding_text  # noqa: PLC0415
         from gomq_dump.rendering.wording import joined, table  # noqa: PLC0415
 
         out.write(joined(table([_HEAD, *map(_cells, rows)], words=(0, len(_HEAD) - 1)) if rows else ["no partitions"]))
+        out.flush()  # so that on a terminal the notes stand behind it
+        sys.stderr.write("".join(finding_text(*note) for note in notes))
     return SOUND if all(row.is_sound for row in rows) else DAMAGED
 
 
