@@ -65,10 +65,11 @@ interop-kafka: $(VENV)/.dev  ## fetch Apache Kafka's jars for the tests that com
 	@tests/interop/fetch-kafka
 	@$(BIN)/python -m tests.support.kafka_archive
 
-interop-clients:  ## fetch KafkaJS and franz-go for the tests of them, where node, npm and go are
+interop-clients:  ## fetch KafkaJS, franz-go and Sarama for the tests of them, where node, npm and go are
 	@tests/interop/fetch-clients
 
-soak: $(VENV)/.dev  ## the long tests: crash loops and large logs
+soak: interop-kafka  ## the long tests: crash loops, large logs, Kafka Streams and Connect
+	@tests/interop/fetch-kafka applications
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -m soak --timeout 3600
 
 # An environment of its own: atheris comes with a compiler's run-time library, for some versions of Python only.

@@ -29,6 +29,9 @@ class Api(IntEnum):
     DELETE_RECORDS = 21
     INIT_PRODUCER_ID = 22
     OFFSET_FOR_LEADER_EPOCH = 23
+    DESCRIBE_ACLS = 29
+    CREATE_ACLS = 30
+    DELETE_ACLS = 31
     DESCRIBE_CONFIGS = 32
     ALTER_CONFIGS = 33
     DESCRIBE_LOG_DIRS = 35
@@ -82,6 +85,9 @@ SERVED: Final[dict[Api, Versions]] = {
     Api.DELETE_RECORDS: Versions(0, 2),
     Api.INIT_PRODUCER_ID: Versions(0, 5),
     Api.OFFSET_FOR_LEADER_EPOCH: Versions(2, 4),
+    Api.DESCRIBE_ACLS: Versions(1, 3),
+    Api.CREATE_ACLS: Versions(1, 3),
+    Api.DELETE_ACLS: Versions(1, 3),
     Api.DESCRIBE_CONFIGS: Versions(1, 4),
     Api.ALTER_CONFIGS: Versions(0, 2),
     Api.DESCRIBE_LOG_DIRS: Versions(1, 5),
@@ -109,7 +115,7 @@ that does not list them for one without compression (KAFKA-18659; Kafka 4 says 0
 
 SPOKEN: Final[dict[Api, Versions]] = {
     Api.PRODUCE: Versions(3, 12),
-    Api.FETCH: Versions(4, 12),
+    Api.FETCH: Versions(4, 17),
     Api.LIST_OFFSETS: Versions(1, 8),
     Api.METADATA: Versions(4, 12),
     Api.FIND_COORDINATOR: Versions(0, 5),
@@ -137,7 +143,7 @@ SPOKEN: Final[dict[Api, Versions]] = {
     Api.DELETE_GROUPS: Versions(0, 2),
     Api.OFFSET_DELETE: Versions(0, 0),
 }
-"""What the client asks with: topics by name, so Produce and Fetch stop before topic ids came in."""
+"""What the client asks with. It produces to topics by name, so Produce stops before topic ids came in."""
 
 
 def common_version(api: Api, offered: Versions) -> int | None:

@@ -65,7 +65,7 @@ class RecoveryReport:
     finished_swaps: int = 0
     """Compactions that were done but for the renaming of files."""
     removed_files: int = 0
-    """Files that belonged to nothing, or to a segment that was being deleted."""
+    """Files that belonged to nothing; not those of segments that waited for their deletion."""
     missing_offsets: int = field(default=0, compare=False)
     """By how much the log ends in front of its recovery point: so many messages were there once, and are lost."""
 

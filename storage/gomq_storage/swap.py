@@ -44,7 +44,8 @@ class SwapReport:
     finished: int = 0
     """Segments that were put into their place."""
     removed: int = 0
-    """Files of replaced segments and of unfinished copies that were removed."""
+    """Files of replaced segments and of unfinished copies that were removed; ``.deleted`` ones, which every close may
+    leave, do not count."""
 
 
 def replace(files: Files, directory: Path, new: Segment, old: Sequence[Segment]) -> None:
@@ -126,7 +127,8 @@ def finish_swaps(files: Files, directory: Path) -> SwapReport:
         files.sync_directory(directory)
     left = [name for name in parsed if name not in in_place]
     _remove(files, directory, left)
-    return SwapReport(finished=len(swaps), removed=len(covered) + len(left))
+    unfinished = [name for name in left if parsed[name][2] != REMOVED_SUFFIX]
+    return SwapReport(finished=len(swaps), removed=len(covered) + len(unfinished))
 
 
 def _remove(files: Files, directory: Path, names: Sequence[str]) -> None:

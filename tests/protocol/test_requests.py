@@ -53,6 +53,7 @@ def test_what_is_served_reaches_back_to_kafka_2_1_and_on_to_the_newest_schema():
         Api.API_VERSIONS: 2, Api.CREATE_TOPICS: 3, Api.DELETE_TOPICS: 3, Api.INIT_PRODUCER_ID: 1,
         Api.DELETE_RECORDS: 1, Api.OFFSET_FOR_LEADER_EPOCH: 2, Api.DESCRIBE_CONFIGS: 2, Api.ALTER_CONFIGS: 1,
         Api.DESCRIBE_LOG_DIRS: 1, Api.CREATE_PARTITIONS: 1,
+        Api.DESCRIBE_ACLS: 1, Api.CREATE_ACLS: 1, Api.DELETE_ACLS: 1,
         Api.OFFSET_COMMIT: 6, Api.OFFSET_FETCH: 5, Api.JOIN_GROUP: 3, Api.SYNC_GROUP: 2, Api.HEARTBEAT: 2,
         Api.LEAVE_GROUP: 2, Api.DESCRIBE_GROUPS: 2, Api.LIST_GROUPS: 2, Api.DELETE_GROUPS: 1,
         Api.INCREMENTAL_ALTER_CONFIGS: 0,  # from 2.3 on

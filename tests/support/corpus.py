@@ -118,6 +118,7 @@ def _admin_values() -> dict[Api, Mapping[str, Any]]:
             "timeout": 1000,
         },
         Api.LIST_CONFIG_RESOURCES: {"resource_types": (2, 4)},
+        **_acl_values(),
         Api.GET_TELEMETRY_SUBSCRIPTIONS: {"client_instance_id": TOPIC_ID},
         Api.PUSH_TELEMETRY: {
             "client_instance_id": TOPIC_ID,
@@ -126,6 +127,27 @@ def _admin_values() -> dict[Api, Mapping[str, Any]]:
             "compression_type": 0,
             "metrics": b"metrics",
         },
+    }
+
+
+def _acl_values() -> dict[Api, Mapping[str, Any]]:
+    subject = {"principal": "User:somebody", "host": "*"}
+    granted = {"operation": 3, "permission_type": 3}
+    asked = {
+        **{f"{name}_filter": value for name, value in subject.items()},
+        "resource_type_filter": 2,
+        "resource_name_filter": "orders",
+        "pattern_type_filter": 3,
+        **granted,
+    }
+    return {
+        Api.DESCRIBE_ACLS: asked,
+        Api.CREATE_ACLS: {
+            "creations": [
+                {"resource_type": 2, "resource_name": "orders", "resource_pattern_type": 3, **subject, **granted}
+            ]
+        },
+        Api.DELETE_ACLS: {"filters": [asked]},
     }
 
 

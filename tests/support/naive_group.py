@@ -12,6 +12,7 @@ from kio.schema.errors import ErrorCode
 from tests.support.naive_members import NaiveMember, NaiveRoster, NaiveStore
 
 NEW_MEMBER_MS = 5 * 60_000
+PENDING_MS = 5000
 
 
 @dataclass
@@ -45,7 +46,7 @@ class NaiveGroup(NaiveRoster):
             self.come_back(ticket, wanted, new_id, version)
         elif not wanted.id and not wanted.instance and version >= 4:
             self.pending.add(new_id)
-            self.set_timer(new_id, wanted.session_ms)
+            self.set_timer(new_id, min(wanted.session_ms, PENDING_MS))
             self.refuse(ticket, ErrorCode.member_id_required, new_id)
         elif not wanted.id or (wanted.id in self.pending and not wanted.instance):
             self.pending.discard(wanted.id)

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 from kio.schema.errors import ErrorCode
 
-from gomq.broker.configs.resources import broker_entries, broker_resource, topic_entries
+from gomq.broker.configs.resources import broker_entries, broker_resource, no_configs, topic_entries
 from gomq.broker.configs.topic_configs import ConfigEntry
 from gomq.broker.context import Result, State
 from gomq.broker.metadata_log import TOPIC_NAME
 from gomq.broker.refusals import REFUSALS, refusal
-from gomq.errors import BrokerError, InvalidTopicError, UnknownTopicError
+from gomq.errors import BrokerError, InvalidTopicError
 from gomq.protocol.configs import ConfigOperation, ResourceType
 from gomq_storage.layout import topic_name_problem
 
@@ -73,10 +73,10 @@ def _check_request(resource: Any, times: Counter[tuple[int, str]]) -> None:  # n
         problem = "the request names a config more than once"
     elif without := [config.name for config in resource.configs if config.value is None and not _deletes(config)]:
         problem = f"a config is set to a value, not to null: {', '.join(without)}"
-    elif resource.resource_type not in {ResourceType.TOPIC, ResourceType.BROKER}:
-        problem = f"resources of type {resource.resource_type} have no configs here"
     if problem is not None:
         raise BrokerError(problem, code=ErrorCode.invalid_request)
+    if resource.resource_type not in {ResourceType.TOPIC, ResourceType.BROKER}:
+        raise no_configs(resource.resource_type)
 
 
 def _deletes(config: Any) -> bool:  # noqa: ANN401 - one class a version
@@ -101,10 +101,8 @@ async def _change_topic(state: State, resource: Any, change: Change, *, validate
 
     if not validate_only:
         await state.topics.alter_configs(name, changed)
-    elif (topic := state.topics.get(name)) is not None:
-        state.topics.log_config(changed(topic.configs))
     else:
-        raise UnknownTopicError(f"there is no topic {name!r}")
+        state.topics.log_config(changed(state.topics.existing(name).configs))
 
 
 def _check_name(name: str) -> None:

@@ -12,7 +12,7 @@ from gomq.broker.groups.group import ClassicGroup, GroupState
 from gomq.broker.groups.members import NO_MEMBER, JoinAnswer, JoinRequest, Member
 from gomq.broker.groups.outcome import Outcome, member_timer
 from gomq.broker.groups.rebalance import answer_join, complete_join_if_all, join_answer, rebalance_or_complete
-from gomq.broker.groups.settings import NEW_MEMBER_JOIN_TIMEOUT_MS
+from gomq.broker.groups.settings import NEW_MEMBER_JOIN_TIMEOUT_MS, PENDING_MEMBER_TIMEOUT_MS
 from gomq.broker.groups.static_members import replace_static_member
 
 MAX_PENDING: Final = 10_000
@@ -73,7 +73,8 @@ def _join_anew(group: ClassicGroup, request: JoinRequest, outcome: Outcome) -> N
         refuse(request, ErrorCode.group_max_size_reached, NO_MEMBER, outcome)
     else:
         group.roster.pending.add(request.new_member_id)
-        outcome.set_timer(member_timer(request.new_member_id), request.session_timeout_ms)
+        wait_ms = min(request.session_timeout_ms, PENDING_MEMBER_TIMEOUT_MS)
+        outcome.set_timer(member_timer(request.new_member_id), wait_ms)
         refuse(request, ErrorCode.member_id_required, request.new_member_id, outcome)
 
 

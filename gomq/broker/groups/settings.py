@@ -7,6 +7,10 @@ from gomq.errors import ConfigurationError
 
 NEW_MEMBER_JOIN_TIMEOUT_MS: Final = 5 * 60 * 1000
 """How long a new member's JoinGroup may wait: it cannot send heartbeats before it is answered."""
+PENDING_MEMBER_TIMEOUT_MS: Final = 5000
+"""How long a group waits for a member that was told its id, and comes again at once unless it was stopped just then.
+Kafka waits for its session timeout: without an initial rebalance delay a group whose consumers were started, stopped
+and started again would stand still for 45 seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

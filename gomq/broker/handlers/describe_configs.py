@@ -1,8 +1,9 @@
 """DescribeConfigs, versions 1-4.  v1 synonyms; v3 types and documentation; v4 flexible. Kafka: ``ConfigHelper``.
 
 Topics and this broker have configs. All brokers together (an empty name) have those that were set for them. Nobody
-subscribes to clients' metrics (KIP-714), so a subscription has no configs. A resource that is named more than once is
-described once: a short request must not make an answer of any size.
+subscribes to clients' metrics (KIP-714), so a subscription has no configs, and neither has a group: those of Kafka are
+for the newer kinds of group. A resource that is named more than once is described once: a short request must not make
+an answer of any size.
 """
 
 from typing import Any, Final
@@ -10,14 +11,15 @@ from typing import Any, Final
 from anyio import lowlevel
 from kio.schema.errors import ErrorCode
 
-from gomq.broker.configs.resources import broker_entries, broker_resource, topic_entries
+from gomq.broker.configs.resources import broker_entries, broker_resource, no_configs, topic_entries
 from gomq.broker.configs.topic_configs import ConfigEntry
 from gomq.broker.context import Request, Result, State
 from gomq.broker.refusals import refusal
-from gomq.errors import BrokerError, InvalidTopicError, UnknownTopicError
+from gomq.errors import BrokerError, InvalidTopicError
 from gomq.protocol.configs import ResourceType
 from gomq_storage.layout import topic_name_problem
 
+_WITHOUT_CONFIGS: Final = frozenset({ResourceType.CLIENT_METRICS, ResourceType.GROUP})
 _REPEATED: Final = "the request names the resource more than once"
 
 
@@ -79,16 +81,14 @@ class _Descriptions:
             return self._of_topic(name)
         if resource_type == ResourceType.BROKER:
             return self._laid_out(broker_entries(self._state, broker_resource(self._state, name)))
-        if resource_type == ResourceType.CLIENT_METRICS and name:
+        if resource_type in _WITHOUT_CONFIGS and name:
             return []
-        problem = f"resources of type {resource_type} have no configs here"
-        raise BrokerError(problem, code=ErrorCode.invalid_request)
+        raise no_configs(resource_type)
 
     def _of_topic(self, name: str) -> list[dict[str, Any]]:
         if (problem := topic_name_problem(name)) is not None:
             raise InvalidTopicError(problem)
-        if (topic := self._state.topics.get(name)) is None:
-            raise UnknownTopicError(f"there is no topic {name!r}")
+        topic = self._state.topics.existing(name)
         key = frozenset(topic.configs.items())
         if (known := self._of_topics.get(key)) is None:
             known = self._of_topics[key] = self._laid_out(topic_entries(self._state, topic.configs))

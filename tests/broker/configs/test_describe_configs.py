@@ -122,7 +122,7 @@ async def test_the_brokers_settings_are_told_and_which_of_them_can_be_changed(wi
         (ResourceType.BROKER, "2", INVALID),
         (ResourceType.BROKER, "x" * 30_000, INVALID),
         (8, "1", INVALID),
-        (32, "group", INVALID),
+        (32, "", INVALID),
         (0, "", INVALID),
         (-128, "", INVALID),
     ],
@@ -139,10 +139,11 @@ async def test_nothing_is_set_for_all_brokers(wire: Wire):
     assert (result.error_code, result.configs) == (0, ())
 
 
-async def test_a_subscription_to_clients_metrics_has_no_configs(wire: Wire):
-    result = await describe(wire, "mine", resource_type=ResourceType.CLIENT_METRICS)
+@pytest.mark.parametrize("kind", [ResourceType.CLIENT_METRICS, ResourceType.GROUP])
+async def test_subscriptions_to_clients_metrics_and_groups_have_no_configs(wire: Wire, kind: ResourceType):
+    result = await describe(wire, "mine", resource_type=kind)
     assert (result.error_code, result.configs) == (0, ())
-    assert (await describe(wire, "", resource_type=ResourceType.CLIENT_METRICS)).error_code == INVALID
+    assert (await describe(wire, "", resource_type=kind)).error_code == INVALID
 
 
 @pytest.mark.parametrize("name", ["1", "+1", "01"])

@@ -5,7 +5,7 @@ from kio.schema.errors import ErrorCode
 
 from gomq.broker.groups.group import GroupState
 from gomq.broker.groups.members import MemberProtocol
-from gomq.broker.groups.settings import NEW_MEMBER_JOIN_TIMEOUT_MS
+from gomq.broker.groups.settings import NEW_MEMBER_JOIN_TIMEOUT_MS, PENDING_MEMBER_TIMEOUT_MS
 from tests.support.driven_group import REBALANCE_MS, SESSION_MS, DrivenGroup
 
 BOTH = {"cooperative-sticky": b"c", "range": b"r"}
@@ -35,7 +35,7 @@ def test_a_new_member_is_told_its_id_first_from_version_4_on(driven: DrivenGroup
 
 def test_who_does_not_come_again_with_its_id_is_forgotten(driven: DrivenGroup):
     told = driven.joined(driven.join("one", version=4))
-    driven.pass_ms(SESSION_MS - 1)
+    driven.pass_ms(PENDING_MEMBER_TIMEOUT_MS - 1)
     assert driven.group.roster.pending == {told.member_id}
     driven.pass_ms(1)
     assert driven.group.roster.pending == set()
@@ -55,9 +55,9 @@ def test_a_rebalance_waits_for_a_member_that_was_told_its_id(driven: DrivenGroup
 
 def test_a_rebalance_ends_when_the_member_it_waits_for_is_forgotten(driven: DrivenGroup):
     (one,) = driven.stable("one")
-    driven.join("two", version=4, session_ms=6000)
+    driven.join("two", version=4, session_ms=45_000)
     rejoined = driven.join("one", member_id=one)
-    driven.pass_ms(6000)
+    driven.pass_ms(PENDING_MEMBER_TIMEOUT_MS)
     assert driven.joined(rejoined).generation == 2
 
 
