@@ -24,6 +24,7 @@ from gomq_storage.identity import DirectoryIdentity, encode_uuid, read_or_write_
 from gomq_storage.layout import (
     LOCK_FILE_NAME,
     PARTITION_METADATA_FILE_NAME,
+    RESTORING_DIRECTORY_NAME,
     TopicPartition,
     deleted_directory_name,
     is_deleted_directory_name,
@@ -68,7 +69,8 @@ class LogDirectory:
 
         Raises:
             DirectoryInUseError: another broker has it.
-            DirectoryUnusableError: it is no directory, cannot be written, or is another program's or node's.
+            DirectoryUnusableError: it is no directory, cannot be written, is another program's or node's, or a backup
+                is not restored to it to the end.
         """
         files = files or OsFiles()
         _make(files, path)
@@ -80,7 +82,7 @@ class LogDirectory:
             directory._finish_removals()
         except OSError as error:
             os.close(lock)
-            raise DirectoryUnusableError(path, error.strerror or str(error)) from error
+            raise DirectoryUnusableError(path, _told(error)) from error
         except BaseException:
             os.close(lock)
             raise
@@ -249,6 +251,13 @@ def _make(files: Files, path: Path) -> None:
         raise DirectoryUnusableError(path, f"cannot be made: {error.strerror}") from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise DirectoryUnusableError(path, "it is not writable")
+    if files.exists(path / RESTORING_DIRECTORY_NAME):
+        raise DirectoryUnusableError(path, "a backup is being restored to it, or that was interrupted: do it again")
+
+
+def _told(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{Path(error.filename).name}: {reason}" if error.filename else reason
 
 
 def lock_directory(path: Path) -> int:
@@ -263,7 +272,7 @@ def lock_directory(path: Path) -> int:
     try:
         lock = os.open(path / LOCK_FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise DirectoryUnusableError(path, error.strerror or str(error)) from error
+        raise DirectoryUnusableError(path, _told(error)) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

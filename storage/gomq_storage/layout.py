@@ -27,6 +27,8 @@ LOG_START_FILE_NAME = "log-start-offset-checkpoint"
 CLEANER_OFFSET_FILE_NAME = "cleaner-offset-checkpoint"
 CLEAN_SHUTDOWN_FILE_NAME = ".kafka_cleanshutdown"
 LOCK_FILE_NAME = ".lock"
+RESTORING_DIRECTORY_NAME = ".restoring"
+"""In a data directory that a backup is being restored to; it is gone once all is in its place."""
 META_PROPERTIES_FILE_NAME = "meta.properties"
 PARTITION_METADATA_FILE_NAME = "partition.metadata"
 

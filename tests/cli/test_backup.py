@@ -60,6 +60,29 @@ def test_a_backup_of_a_broker_that_serves_is_restored(run_gomq: RunGomq, data: P
     assert served(run_gomq, again) == sorted(b"%d" % number for number in [*range(MESSAGES)] * 2)
 
 
+def test_one_topic_of_a_backup_is_restored_with_what_groups_have_committed_of_it(
+    run_gomq: RunGomq, data: Path, tmp_path: Path
+):
+    backups, again = str(tmp_path / "backups"), tmp_path / "again"
+    with broker_in_thread(data, flush="never") as broker:
+        assert run_gomq("publish", "other", "-b", broker.address, stdin=b"x\n").code == 0
+        for group, topic in (("billing", "orders"), ("audit", "other")):
+            ran = run_gomq("subscribe", topic, "--group", group, "--exit", "-b", broker.address)
+            assert ran.code == 0, ran.err
+        assert run_gomq("backup", str(data), backups).code == 0
+    missing = run_gomq("restore", backups, str(again), "--topic", "nothing")
+    restored = run_gomq("restore", backups, str(again), "--topic", "orders")
+
+    assert (missing.code, missing.err) == (1, "gomq: the backup has no topic 'nothing'\n")
+    assert restored.code == 0, restored.err
+    with broker_in_thread(again) as broker:
+        assert run_gomq("topic", "list", "-b", broker.address).out == b"orders\n"
+        assert run_gomq("group", "list", "-b", broker.address).out == b"billing\n"
+        rest = run_gomq("subscribe", "orders", "--group", "billing", "--exit", "-b", broker.address)
+        assert (rest.code, rest.out) == (0, b"")
+    assert len(served(run_gomq, again)) == MESSAGES
+
+
 def test_a_backup_that_is_killed_leaves_the_one_before(run_gomq: RunGomq, data: Path, tmp_path: Path):
     backups = tmp_path / "backups"
     assert run_gomq("backup", str(data), str(backups)).code == 0

@@ -2,11 +2,12 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,9 @@ from tests.support.brokers import GOMQ, broker_in_thread
 
 
 @pytest.fixture(scope="module")
-def target_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("target") / "data"
-
-
-@pytest.fixture(scope="module")
-def target(target_data: Path) -> Iterator[str]:
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A second broker."""
-    with broker_in_thread(target_data) as broker:
+    with broker_in_thread(tmp_path_factory.mktemp("target") / "data") as broker:
         yield broker.address
 
 
@@ -111,20 +107,24 @@ def test_what_fails_is_one_line_that_says_what_to_do(run_gomq: RunGomq, address:
     assert re.fullmatch(r"gomq: no connection to 127\.0\.0\.1:1: .*; is a broker running there\?\n", nobody.err)
 
 
-def test_following_ends_with_ctrl_c_and_says_what_was_copied(
-    run_gomq: RunGomq, address: str, target: str, topic: str, tmp_path: Path, target_data: Path
+def test_following_says_how_far_it_is_on_a_terminal_and_ends_with_ctrl_c(
+    run_gomq: RunGomq, address: str, target: str, topic: str, tmp_path: Path
 ):
     publish(run_gomq, topic, b"a", b"b")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GOMQ_")}
     command = [*GOMQ, "mirror", address, target, topic, "--follow", "--format", "json"]
-    with (tmp_path / "out").open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, env=environment)
-    log = target_data / f"{topic}-0" / "00000000000000000000.log"
-    while not log.exists() or log.read_bytes()[-2:-1] != b"b":  # the last byte says that there are no headers
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    screen, terminal = pty.openpty()
+    with closing(open(screen, "rb", buffering=0)) as shown, (tmp_path / "out").open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=terminal, env=environment)
+        os.close(terminal)
+        seen = b""
+        while re.search(rb"2 messages +caught up", seen) is None:
+            seen += shown.read(4096)
+        process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # nobody writes to it any more
+            while shown.read(4096):
+                pass
 
-    assert process.wait(20) == 130
+    assert process.wait(30) == 130
     (copied,) = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert (copied["messages"], copied["target_offset"]) == (2, 2)

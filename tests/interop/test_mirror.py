@@ -4,8 +4,9 @@ import confluent_kafka
 import pytest
 
 import gomq
-from gomq.client.mirroring.checkpoints import CHECKPOINT_TOPIC
-from gomq.client.mirroring.mirror import CopiedPartition, Mirror
+from gomq.client.mirroring.choosing import CHECKPOINT_TOPIC
+from gomq.client.mirroring.lane import CopiedPartition
+from gomq.client.mirroring.mirror import Mirror
 from tests.interop.clients import ServedBroker, records
 from tests.support.kafka import Kafka
 
@@ -46,6 +47,18 @@ async def test_from_gomq_to_kafka_each_mirror_goes_on_as_the_one_before(
     async with gomq.Admin(kafka_broker.address) as admin:
         producers = await admin.describe_producers(topic)
     assert [len(each) for each in producers.values()] == [1, 1]  # each mirror went on as the one before
+
+
+async def test_partitions_that_are_added_are_added_at_kafka_too(served: ServedBroker, kafka_broker: Kafka, topic: str):
+    await publish(served.address, topic, "none", 100)
+    await mirrored(served.address, kafka_broker.address, topic)
+    async with gomq.Admin(served.address) as admin, gomq.Producer(served.address) as producer:
+        await admin.create_partitions(topic, 4)
+        await producer.publish_many(topic, [gomq.NewMessage(b"x")] * 10, partition=3)
+
+    copied = await mirrored(served.address, kafka_broker.address, topic)
+
+    assert [each.target_offset for each in copied] == [50, 50, 0, 10]
 
 
 async def test_two_mirrors_to_kafka_at_the_same_time_store_nothing_twice(

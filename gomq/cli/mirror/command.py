@@ -9,7 +9,7 @@ import click
 
 from gomq.cli.asking import notice
 from gomq.cli.interrupts import Interruption, interruptible
-from gomq.cli.mirror import output
+from gomq.cli.mirror import following, output
 from gomq.cli.naming import pattern
 from gomq.cli.options import FAILED, addresses, examples, format_option, option, run, utf8
 from gomq.errors import ConnectionFailedError, GomqError
@@ -57,7 +57,11 @@ def _bytes_per_second(_: click.Context, parameter: click.Parameter, value: str |
 @click.argument("target", callback=addresses, metavar="DEST")
 @click.argument("topics", nargs=-1, callback=utf8, metavar="[TOPIC]...")
 @option("-r", "--regex", callback=pattern, metavar="PATTERN", help="Topics of the source that it matches whole.")
-@option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C; else end where the topics end now.")
+@option(
+    "--follow",
+    is_flag=True,
+    help="Go on with what comes, new partitions too, until Ctrl-C; else end where the topics end now.",
+)
 @option(
     "-g",
     "--group",
@@ -66,7 +70,7 @@ def _bytes_per_second(_: click.Context, parameter: click.Parameter, value: str |
     multiple=True,
     callback=utf8,
     metavar="GROUP",
-    help="Let this group go on at DEST where it is at SOURCE.",
+    help="Let this group go on at DEST where it is at SOURCE; with --follow, every minute.",
 )
 @option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @option("--verify", is_flag=True, help="Read both sides again at the end, and compare every message.")
@@ -138,19 +142,20 @@ def mirror(  # noqa: PLR0913 - the options
 
 async def _mirror(connected: "Mirror", wanted: _Wanted, interruption: Interruption) -> int:
     plan = await connected.plan(wanted.topics, pattern=wanted.regex)
-    for topic in plan.topics:
-        for line in topic.notices:
-            notice(line)
+    output.tell_notices(plan)
     if wanted.dry_run:
         output.print_plan(plan, wanted.output_format)
         if wanted.groups:
             notice("groups are translated once the messages are there, by what was copied")
         return 0
     interruption.stop = connected.stop
-    total = None if wanted.follow else plan.offsets_to_copy
+    groups = wanted.groups
     try:
-        with progress("mirroring", total, unit="messages") as advance:
-            await connected.copy(plan, follow=wanted.follow, on_progress=advance)
+        if wanted.follow:
+            groups = await following.follow(connected, plan, groups)
+        else:
+            with progress("mirroring", plan.offsets_to_copy, unit="messages") as advance:
+                await connected.copy(plan, on_progress=advance)
     finally:
         sys.stderr.flush()
         output.print_copied(connected.copied(), wanted.output_format)
@@ -158,7 +163,7 @@ async def _mirror(connected: "Mirror", wanted: _Wanted, interruption: Interrupti
         notice("stopped; the same command goes on from here")
         return 0
     code = await _verify(connected, plan, wanted) if wanted.verify else 0
-    output.print_groups(await connected.copy_groups(plan, wanted.groups), wanted.output_format)
+    output.print_groups(await connected.copy_groups(plan, groups), wanted.output_format)
     return code
 
 

@@ -10,9 +10,18 @@ from gomq.cli.tables import print_table
 
 if TYPE_CHECKING:
     from gomq.client.mirroring.group_offsets import CopiedOffset
-    from gomq.client.mirroring.mirror import CopiedPartition
+    from gomq.client.mirroring.lane import CopiedPartition
     from gomq.client.mirroring.plan import MirrorPlan
     from gomq.client.mirroring.verifying import VerifiedPartition
+
+
+def tell_notices(plan: "MirrorPlan", told: "MirrorPlan | None" = None) -> None:
+    """Say what a user should know of a plan; not again what another one has said of a topic already."""
+    known = set() if told is None else {topic.name for topic in told.topics}
+    for topic in plan.topics:
+        if topic.name not in known:
+            for line in topic.notices:
+                notice(line)
 
 
 def print_plan(plan: "MirrorPlan", output_format: str) -> None:
@@ -21,7 +30,7 @@ def print_plan(plan: "MirrorPlan", output_format: str) -> None:
         {
             "topic": topic.name,
             "partition": partition.partition,
-            "is_new": topic.is_new,
+            "is_new": topic.is_new or partition.partition >= topic.partitions_there,
             "source_offset": partition.position,
             "source_end": partition.source_end,
             "target_offset": partition.start.target,

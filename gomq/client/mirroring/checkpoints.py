@@ -13,13 +13,13 @@ from uuid import UUID
 
 from gomq.client.admin.admin import Admin
 from gomq.client.consuming.settings import ConsumerSettings
+from gomq.client.mirroring.choosing import CHECKPOINT_TOPIC
 from gomq.client.mirroring.offset_map import OffsetMap
 from gomq.client.mirroring.source import Messages
 from gomq.client.producing.producer import Producer
 from gomq.errors import UnknownTopicError
 from gomq_storage.layout import TopicPartition
 
-CHECKPOINT_TOPIC: Final = "__gomq_mirror_checkpoints"
 _CONFIGS: Final = {"cleanup.policy": "compact"}
 
 

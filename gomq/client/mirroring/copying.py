@@ -53,6 +53,8 @@ class Copying:
         self._started = anyio.current_time()
         self._bytes = 0
         self._is_stopping = False
+        self.is_outdated: bool = False
+        """Whether it has ended because the source has other topics or partitions by now: plan again."""
         self._waiting: anyio.CancelScope | None = None
 
     def stop(self) -> None:
@@ -62,7 +64,7 @@ class Copying:
             self._waiting.cancel()
 
     async def run(self) -> None:
-        """Copy until every lane is at its end.
+        """Copy until every lane is at its end, it is stopped, or outdated.
 
         Raises:
             StaleEndError: the end of a partition at the target is not what was planned for; plan again.
@@ -77,6 +79,9 @@ class Copying:
         while not self._is_stopping and not all(lane.is_read for lane in self._lanes.values()):
             self._collect()
             await self._write_due()
+            if self.is_outdated or (self._source.has_more and self._is_following):
+                self.is_outdated = True
+                break
             chunk = self._source.take()
             if chunk is None:
                 await self._wait()
@@ -89,10 +94,14 @@ class Copying:
         try:
             with anyio.move_on_after(_LOOK_SECONDS) as self._waiting:
                 await self._source.wait()
-            if any(lane.until is None for lane in self._lanes.values()):
-                self._source.check_partitions()
         except UnknownTopicError as error:
-            raise MirrorError(f"{error} at the source any more") from error
+            if not (self._source.pattern is not None and self._is_following):
+                raise MirrorError(f"{error} at the source any more") from error
+            self.is_outdated = True  # a topic that only the pattern has named may go
+
+    @property
+    def _is_following(self) -> bool:
+        return any(lane.until is None for lane in self._lanes.values())
 
     async def _finish(self) -> None:
         for lane in self._lanes.values():

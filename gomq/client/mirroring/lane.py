@@ -28,6 +28,25 @@ _CHECKPOINT_BYTES: Final = 64 << 20
 _CHECKPOINT_SECONDS: Final = 10.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedPartition:
+    """What was carried over of a partition."""
+
+    topic: str
+    partition: int
+    messages: int
+    bytes: int
+    """As they are stored, headers of batches left out."""
+    source_offset: int
+    """Up to which offset of the source all is at the target."""
+    target_offset: int
+    """The target's end."""
+    keeps_offsets: bool
+    """Whether all its messages have the same offsets on both sides."""
+    lost: int
+    """Offsets that were deleted at the source before their turn came."""
+
+
 class Sent(NamedTuple):
     """A batch that is on its way, or was taken."""
 
@@ -119,6 +138,20 @@ def lane_of(topic: TopicPlan, plan: PartitionPlan, *, follow: bool) -> Lane:
         is_shifted=plan.was_checkpointed and not plan.offsets.keeps_offsets,
         written_at=anyio.current_time(),
         lost=plan.lost,
+    )
+
+
+def copied_of(lane: Lane, before: CopiedPartition | None) -> CopiedPartition:
+    """Say what a lane has carried over, and others of its partition before it."""
+    return CopiedPartition(
+        topic=lane.topic.name,
+        partition=lane.plan.partition,
+        messages=lane.copied + (before.messages if before else 0),
+        bytes=lane.copied_bytes + (before.bytes if before else 0),
+        source_offset=lane.offsets.end.source,
+        target_offset=lane.offsets.end.target,
+        keeps_offsets=lane.offsets.keeps_offsets,
+        lost=lane.lost,
     )
 
 

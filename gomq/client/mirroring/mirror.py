@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
+
+import anyio
 
 from gomq.client.mirroring.checkpoints import Checkpoints
 from gomq.client.mirroring.copying import Copying, OnProgress
 from gomq.client.mirroring.errors import MirrorError, StaleEndError
 from gomq.client.mirroring.group_offsets import CopiedOffset, GroupOffsets
-from gomq.client.mirroring.lane import Lane, lane_of
+from gomq.client.mirroring.lane import CopiedPartition, Lane, copied_of, lane_of
 from gomq.client.mirroring.offset_map import OffsetMap
 from gomq.client.mirroring.plan import MirrorPlan, TopicPlan, is_compacted, keeps_timestamps, target_of
 from gomq.client.mirroring.planning import Planning
@@ -21,29 +23,13 @@ from gomq.client.mirroring.source import Source
 from gomq.client.mirroring.target import Target
 from gomq.client.mirroring.verifying import VerifiedPartition, Verifying
 from gomq.client.producing.producer import Producer
+from gomq.errors import GomqError, NonEmptyGroupError, UnknownTopicError
 from gomq_storage.layout import TopicPartition
 
+_GROUPS_SECONDS: Final = 60.0
+"""How often groups' offsets are copied while a mirror follows; MirrorMaker 2 does it as often."""
 _ATTEMPTS: Final = 3
 """How often a plan is made anew because the target's end has moved."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopiedPartition:
-    """What was carried over of a partition."""
-
-    topic: str
-    partition: int
-    messages: int
-    bytes: int
-    """As they are stored, headers of batches left out."""
-    source_offset: int
-    """Up to which offset of the source all is at the target."""
-    target_offset: int
-    """The target's end."""
-    keeps_offsets: bool
-    """Whether all its messages have the same offsets on both sides."""
-    lost: int
-    """Offsets that were deleted at the source before their turn came."""
 
 
 class Mirror:
@@ -64,6 +50,8 @@ class Mirror:
             Side(target, self._settings.target, patience=patience),
         )
         self._copying: Copying | None = None
+        self._current: MirrorPlan | None = None
+        """What ``copy`` carries out, or has carried out."""
         self._is_stopping = False
         self._lanes: list[Lane] = []
         self._done: dict[TopicPartition, CopiedPartition] = {}
@@ -94,14 +82,21 @@ class Mirror:
         return await Planning(self._ends, self._settings).plan(topics, pattern)
 
     async def copy(
-        self, plan: MirrorPlan, *, follow: bool = False, on_progress: OnProgress = lambda _: None
+        self,
+        plan: MirrorPlan,
+        *,
+        follow: bool = False,
+        on_progress: OnProgress = lambda _: None,
+        on_plan: Callable[[MirrorPlan], object] = lambda _: None,
     ) -> list[CopiedPartition]:
         """Carry out a plan: create topics, and copy what the source had when it was made.
 
         Args:
             plan: what ``plan`` returned.
-            follow: whether to go on with what comes; until cancelled.
+            follow: whether to go on with what comes, partitions and topics that match the plan's pattern too; until
+                ``stop``, or cancelled.
             on_progress: told how many offsets of the source are done with since the last time.
+            on_plan: told what plan is carried out instead, as the source has other topics or partitions by now.
 
         Raises:
             StaleEndError: something else writes to the target.
@@ -109,19 +104,55 @@ class Mirror:
                 that it was any more.
             GomqError: a side cannot be reached any more.
         """
-        for attempt in range(1, _ATTEMPTS + 1):
+        attempts = 0
+        while True:
             await self._create_topics(plan)
-            plan = await self._with_ids(plan)
+            self._current = plan = await self._with_ids(plan)
             try:
-                await self._copy(plan, follow=follow, on_progress=on_progress)
+                is_outdated = await self._copy(plan, follow=follow, on_progress=on_progress)
             except StaleEndError:
                 await self._check_ids(plan)
-                if attempt == _ATTEMPTS:
+                attempts += 1
+                if attempts == _ATTEMPTS:
                     raise
-                plan = await self.plan([topic.name for topic in plan.topics])
-            else:
-                break
-        return self.copied()
+                plan = await self._plan_again(plan, follow=follow)
+                continue
+            if not is_outdated or self._is_stopping:
+                return self.copied()
+            attempts = 0
+            plan = await self._plan_again(plan, follow=follow)
+            on_plan(plan)
+
+    async def lag(self) -> int | None:
+        """Say how many offsets of the source are not known to be at the target; None before ``copy`` has begun."""
+        if not self._lanes:
+            return None
+        lag = 0
+        for name in {lane.topic.name for lane in self._lanes}:
+            bounds = await self._ends.source.stable_bounds(name)
+            for lane in self._lanes:
+                if lane.topic.name == name and lane.plan.partition in bounds:
+                    lag += max(bounds[lane.plan.partition].end - lane.offsets.end.source, 0)
+        return lag
+
+    async def keep_groups(self, plan: MirrorPlan, groups: Iterable[str], on_refused: Callable[[str], object]) -> None:
+        """Copy groups' offsets every minute, until cancelled, so that they go on at the target if the source is gone.
+
+        Kafka: MirrorMaker 2's ``sync.group.offsets.enabled``.
+
+        One that has members at the target is left alone from then on, and ``on_refused`` is told of it.
+        """
+        left = list(dict.fromkeys(groups))
+        while left:
+            await anyio.sleep(_GROUPS_SECONDS)
+            for group in tuple(left):
+                try:
+                    await self.copy_groups(plan, [group])
+                except NonEmptyGroupError:
+                    left.remove(group)
+                    on_refused(group)
+                except GomqError:
+                    continue  # what is wrong with a side ``copy`` says; the next minute it is tried again
 
     def stop(self) -> None:
         """Have ``copy`` send nothing more, and return once what was sent is safe."""
@@ -162,7 +193,8 @@ class Mirror:
         Raises:
             NonEmptyGroupError: a group has members at the target.
         """
-        offsets = dict(each for topic in plan.topics for each in self._maps(topic))
+        current = self._current or plan
+        offsets = dict(each for topic in current.topics for each in self._maps(topic))
         return await GroupOffsets(self._ends, self._settings, offsets).copy(groups)
 
     async def _create_topics(self, plan: MirrorPlan) -> None:
@@ -175,6 +207,8 @@ class Mirror:
                     configs=topic.configs,
                     if_not_exists=True,
                 )
+            elif len(topic.partitions) > topic.partitions_there:
+                await self._ends.target.create_partitions(topic.name, len(topic.partitions))
 
     async def _with_ids(self, plan: MirrorPlan) -> MirrorPlan:
         """Note the ids of topics that were just created."""
@@ -195,19 +229,28 @@ class Mirror:
                     "and start the mirror again"
                 )
 
-    async def _copy(self, plan: MirrorPlan, *, follow: bool, on_progress: OnProgress) -> None:
+    async def _plan_again(self, plan: MirrorPlan, *, follow: bool) -> MirrorPlan:
+        if not follow:
+            return await self.plan([topic.name for topic in plan.topics])
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(UnknownTopicError):  # it went while it was looked at
+                return await self.plan(plan.names, pattern=plan.pattern)
+        return await self.plan(plan.names, pattern=plan.pattern)
+
+    async def _copy(self, plan: MirrorPlan, *, follow: bool, on_progress: OnProgress) -> bool:
+        """Copy, and return whether the source has other topics or partitions by now."""
         settings = self._settings
         self._gather()
         self._lanes = [lane_of(topic, partition, follow=follow) for topic, partition in plan.partitions()]
         starts = {lane.target: lane.position for lane in self._lanes}
         source, target = self._ends
         async with (
-            Source(source.address, starts, settings.reading) as reading,
+            Source(source.address, starts, settings.reading, pattern=plan.pattern if follow else None) as reading,
             Target(target.address, (topic.name for topic in plan.topics), settings.writing) as writing,
             Producer(target.address, settings=settings.writing) as producer,
         ):
             checkpoints = Checkpoints(producer, plan.source_cluster, replication_factor=settings.replication_factor)
-            self._copying = Copying(
+            self._copying = copying = Copying(
                 self._lanes,
                 reading,
                 writing,
@@ -216,23 +259,15 @@ class Mirror:
                 on_progress=on_progress,
             )
             if self._is_stopping:
-                self._copying.stop()
-            await self._copying.run()
+                copying.stop()
+            await copying.run()
+        return copying.is_outdated
 
     def _gather(self) -> None:
         """Add what the lanes have carried over to what was before."""
         for lane in self._lanes:
             before = self._done.get(lane.target)
-            self._done[lane.target] = CopiedPartition(
-                topic=lane.topic.name,
-                partition=lane.plan.partition,
-                messages=lane.copied + (before.messages if before else 0),
-                bytes=lane.copied_bytes + (before.bytes if before else 0),
-                source_offset=lane.offsets.end.source,
-                target_offset=lane.offsets.end.target,
-                keeps_offsets=lane.offsets.keeps_offsets,
-                lost=lane.lost,
-            )
+            self._done[lane.target] = copied_of(lane, before)
             lane.copied = lane.copied_bytes = 0
 
     def _maps(self, topic: TopicPlan) -> Iterator[tuple[TopicPartition, OffsetMap]]:

@@ -1,5 +1,6 @@
 """What a mirror is about to do, as values, and what a user should know of it first. No I/O."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -80,6 +81,8 @@ class TopicPlan:
     """None where the topic is yet to be created, or the broker is too old to have any."""
     is_new: bool
     """Whether it has to be created at the target."""
+    partitions_there: int
+    """How many it has at the target; those that it lacks are added."""
     configs: Mapping[str, str]
     """What it is to be created with."""
     partitions: tuple[PartitionPlan, ...]
@@ -98,6 +101,10 @@ class MirrorPlan:
     source_cluster: str | None
     target_cluster: str | None
     topics: tuple[TopicPlan, ...]
+    names: tuple[str, ...]
+    """What was asked for: these topics,"""
+    pattern: re.Pattern[str] | None
+    """and those whose name it matches."""
 
     @property
     def offsets_to_copy(self) -> int:

@@ -9,7 +9,8 @@ from gomq.client.admin.configs import ConfigEntry
 from gomq.client.admin.descriptions import ClusterDescription
 from gomq.client.cluster.metadata import TopicMetadata
 from gomq.client.mirroring import resuming
-from gomq.client.mirroring.checkpoints import CHECKPOINT_TOPIC, TopicPair, decode_value, encode_key, read_checkpoints
+from gomq.client.mirroring.checkpoints import TopicPair, decode_value, encode_key, read_checkpoints
+from gomq.client.mirroring.choosing import chosen
 from gomq.client.mirroring.errors import ForeignMessagesError, MirrorError
 from gomq.client.mirroring.offset_map import OffsetMap, Point
 from gomq.client.mirroring.plan import (
@@ -26,7 +27,7 @@ from gomq.client.mirroring.settings import MirrorSettings
 from gomq.client.mirroring.side import Ends
 from gomq.client.mirroring.source import Messages
 from gomq.client.mirroring.target import LastWriter
-from gomq.errors import InvalidConfigError, UnknownTopicError
+from gomq.errors import InvalidConfigError
 from gomq_storage.layout import TopicPartition
 from gomq_storage.record_fields import Columns
 
@@ -78,18 +79,21 @@ class Planning:
         at_target = {topic.name: topic for topic in await self._target.list_topics(internal=True)}
         settings = self._settings.reading_back
         self._checkpoints = await read_checkpoints(self._target, self._target.address, settings)
-        topics = [await self._plan_topic(each, at_target.get(each.name)) for each in _chosen(at_source, names, pattern)]
-        return MirrorPlan(source_cluster=source.cluster_id, target_cluster=target.cluster_id, topics=tuple(topics))
+        names = tuple(dict.fromkeys(names))
+        wanted = chosen(at_source, names, pattern)
+        topics = [await self._plan_topic(at_source[name], at_target.get(name)) for name in wanted]
+        return MirrorPlan(
+            source_cluster=source.cluster_id,
+            target_cluster=target.cluster_id,
+            topics=tuple(topics),
+            names=names,
+            pattern=pattern,
+        )
 
     async def _plan_topic(self, there: TopicMetadata, known: TopicMetadata | None) -> TopicPlan:
         name = there.name
         source_configs = await self._source.describe_configs(name)
         target_configs = None if known is None else await self._target.describe_configs(name)
-        if known is not None and len(known.partitions) < len(there.partitions):
-            raise MirrorError(
-                f"{name} has {len(known.partitions)} partitions at the target and {len(there.partitions)} at the "
-                f"source: give it as many (gomq topic alter {name} --partitions {len(there.partitions)})"
-            )
         pair = TopicPair(name=name, source_id=there.topic_id, target_id=None if known is None else known.topic_id)
         traits = _Traits(
             is_timed=target_configs is None or keeps_timestamps(target_configs),
@@ -103,6 +107,7 @@ class Planning:
             source_id=pair.source_id,
             target_id=pair.target_id,
             is_new=known is None,
+            partitions_there=0 if known is None else len(known.partitions),
             configs=configs,
             partitions=tuple(partitions),
             notices=tuple(notices),
@@ -117,7 +122,7 @@ class Planning:
             written = await self._target.stable_bounds(pair.name)
             used = [index for index, bounds in written.items() if bounds.end]
             writers = await self._target.last_writers(pair.name, used)
-            target = await self._target.stable_bounds(pair.name)
+            target |= await self._target.stable_bounds(pair.name)
         plans: list[PartitionPlan] = []
         for index, bounds in source.items():
             where = TopicPartition(pair.name, index)
@@ -214,24 +219,6 @@ class Planning:
             else:
                 taken[key] = value
         return taken, refused
-
-
-def _chosen(
-    there: Mapping[str, TopicMetadata], names: Iterable[str], pattern: re.Pattern[str] | None
-) -> list[TopicMetadata]:
-    wanted = dict.fromkeys(names)
-    for name in wanted:
-        if name not in there:
-            raise UnknownTopicError(f"topic {name!r} does not exist at the source")
-        if there[name].is_internal or name == CHECKPOINT_TOPIC:
-            raise MirrorError(f"topic {name!r} is no user's: committed offsets are copied with their groups")
-    if pattern is not None:
-        public = [name for name, topic in there.items() if not topic.is_internal and not name.startswith("__")]
-        matching = [name for name in public if pattern.fullmatch(name)]
-        if not matching and not wanted:
-            raise MirrorError(f"no topic of the source matches {pattern.pattern!r}")
-        wanted |= dict.fromkeys(matching)
-    return [there[name] for name in wanted]
 
 
 def _are_one(source: ClusterDescription, target: ClusterDescription) -> bool:

@@ -12,7 +12,8 @@ from gomq.client.producing.settings import ProducerSettings
 class MirrorSettings:
     """How topics are carried over."""
 
-    source: ConnectionSettings = field(default_factory=ConnectionSettings)
+    source: ConnectionSettings = field(default_factory=lambda: ConnectionSettings(metadata_max_age=60.0))
+    """How to reach the source; so often a mirror that follows looks for new partitions and topics."""
     target: ConnectionSettings = field(default_factory=ConnectionSettings)
     patience: float = 120.0
     """For how long a side that does not answer, or has no leader, is tried again."""

@@ -1,5 +1,6 @@
 """Reads partitions as they are fetched, batch by batch, from chosen offsets on: no message is decoded here."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -8,6 +9,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from gomq.client.cluster.cluster import Cluster
+from gomq.client.cluster.metadata import ClusterMetadata
 from gomq.client.cluster.settings import ConnectionSettings
 from gomq.client.consuming.buffer import FetchBuffer
 from gomq.client.consuming.fetched import Chunk
@@ -15,6 +17,7 @@ from gomq.client.consuming.fetcher import Fetcher
 from gomq.client.consuming.recovery import Recovery
 from gomq.client.consuming.settings import ConsumerSettings, Isolation, ReadPolicy
 from gomq.client.mirroring.carrying import read_columns
+from gomq.client.mirroring.choosing import matching
 from gomq.client.mirroring.errors import MirrorError
 from gomq.errors import CorruptMessageError
 from gomq.net.scope import Scope
@@ -46,6 +49,7 @@ class Source(Scope):
         starts: where to begin in each partition; each offset is there, or was.
         settings: limits.
         isolation: what of transactions counts.
+        pattern: new topics that match it are looked out for.
     """
 
     drops_unknown = False
@@ -58,8 +62,12 @@ class Source(Scope):
         settings: ConsumerSettings,
         *,
         isolation: Isolation = "read_committed",
+        pattern: re.Pattern[str] | None = None,
     ) -> None:
         super().__init__()
+        self.has_more: bool = False
+        """Whether there are topics that match the pattern, or partitions, which are not read."""
+        self.pattern: re.Pattern[str] | None = pattern
         self._address = address
         self._positions = dict(starts)
         self._settings = settings
@@ -75,7 +83,8 @@ class Source(Scope):
         recovery = Recovery(cluster, self._settings, self._policy, self._buffer, self)
         self._fetcher = Fetcher(cluster, self._settings, recovery, group)
         self._fetcher.start(self._positions)
-        group.start_soon(cluster.keep_fresh, lambda: topics)
+        wanted = topics if self.pattern is None else None
+        group.start_soon(cluster.keep_fresh, lambda: wanted, self._see)
 
     def _close(self) -> None:
         self._buffer.close()
@@ -100,20 +109,15 @@ class Source(Scope):
         """
         await self._buffer.wait()
 
-    def check_partitions(self) -> None:
-        """See whether all partitions of the topics are read.
-
-        Raises:
-            MirrorError: a topic has more by now.
-        """
-        assert self._cluster is not None  # it is open
-        for name, count in Counter(each.topic for each in self._positions).items():
-            topic = self._cluster.topic(name)
-            if topic is not None and len(topic.partitions) > count:
-                raise MirrorError(
-                    f"{name} has got more partitions at the source: give it as many at the target "
-                    f"(gomq topic alter {name} --partitions {len(topic.partitions)}), and start the mirror again"
-                )
+    def _see(self, there: ClusterMetadata) -> None:
+        """Note whether the cluster has topics or partitions by now that are not read."""
+        counts = Counter(each.topic for each in self._positions)
+        self.has_more |= any(
+            len(topic.partitions) > counts[name] for name, topic in there.topics.items() if name in counts
+        )
+        if self.pattern is not None:
+            usable = {name: topic for name, topic in there.topics.items() if topic.has_leaders}
+            self.has_more |= not counts.keys() >= set(matching(usable, self.pattern))
 
     def drop(self, target: TopicPartition) -> None:
         """Read no more of a partition."""
@@ -139,6 +143,9 @@ class Source(Scope):
         assert self._fetcher is not None  # it is open
         self._buffer.drop([partition])
         self._fetcher.start({partition: self._positions[partition]}, is_further=True)
+
+    def outdate(self, partition: TopicPartition) -> None:
+        """Nothing is left to do: by this one's policy ``seek`` has ended the reading."""
 
 
 class Messages(Source):

@@ -45,6 +45,7 @@ class Copier:
         """Of files that were taken from the backup before."""
         self._previous = previous
         self._unsynced: set[PurePosixPath] = set()
+        self._linked: set[PurePosixPath] = set()
         self._folders: set[PurePosixPath] = set()
         self._on_progress = on_progress
 
@@ -77,12 +78,29 @@ class Copier:
         self._unsynced.add(path)
         self.stored[path] = StoredFile(path=path, size=len(content), crc=crc32c(content), source=None)
 
+    def extend(self, path: PurePosixPath, more: bytes, *, end_offset: int) -> None:
+        """Put batches of the backup's own behind a log file that was copied; the backup before keeps its own."""
+        if path in self._linked and self._previous is not None:
+            self.forget(path)
+            with self.files.open_source(self._previous[0] / path) as before:
+                self.stored[path] = self._copy(path, before)
+        stored = self.stored[path]
+        file = self.files.open(self.target / path)
+        try:
+            file.write(stored.size, [more])
+        finally:
+            file.close()
+        self._unsynced.add(path)
+        size, crc = stored.size + len(more), crc32c(more, stored.crc)
+        self.stored[path] = StoredFile(path=path, size=size, crc=crc, source=None, end_offset=end_offset)
+
     def forget(self, path: PurePosixPath) -> None:
         """Take a file out of the backup again, if it is there."""
         if self.stored.pop(path, None) is not None:
             self.files.remove(self.target / path)
         self.damaged.pop(path, None)
         self._unsynced.discard(path)
+        self._linked.discard(path)
 
     def enter(self, folder: PurePosixPath) -> None:
         """Make a folder of the backup, if it is not there."""
@@ -91,7 +109,9 @@ class Copier:
             self._folders.add(folder)
 
     def remove_folder(self, folder: PurePosixPath) -> None:
-        """Take a folder out of the backup again, with all that is in it."""
+        """Take a folder out of the backup again, with all that is in it, if it is there."""
+        if folder not in self._folders:
+            return
         for path in [each for each in self.stored if each.parent == folder]:
             self.forget(path)
         self.files.remove_directory(self.target / folder)
@@ -129,6 +149,7 @@ class Copier:
                 return None
         except FileNotFoundError:
             return None
+        self._linked.add(path)
         self.linked_bytes += known.size
         self._on_progress(known.size)
         self.damaged.update({each.path: each for each in manifest.damaged if each.path == path})

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from gomq_storage.errors import DirectoryInUseError
-from gomq_storage.files import OsFiles
+from gomq_storage.files import OsFile, OsFiles
 from gomq_storage.layout import LOCK_FILE_NAME
 
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
+
+_NO_MODES: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+"""From file systems of other systems, such as a stick's."""
 
 
 class FileIdentity(NamedTuple):
@@ -48,6 +51,28 @@ class SourceFile:
         return os.pread(self._descriptor, size, position)
 
 
+class _ReadOnlyFile(OsFile):
+    """A file that is opened anew for each call, and not to be written to."""
+
+    __slots__ = ()
+
+    def take(self) -> int:
+        """Open it."""
+        return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def put_back(self, number: int) -> None:
+        """Close it."""
+        os.close(number)
+
+
+class ReadOnlyFiles(OsFiles):
+    """Small files that are only read: another user's, or on a disk that is not to be written to."""
+
+    def open(self, path: Path, *, create: bool = False) -> OsFile:  # noqa: ARG002 - the seam's form
+        """Give access to a file that is there."""
+        return _ReadOnlyFile(path)
+
+
 class BackupFiles(OsFiles):
     """The operating system's files, as a backup needs them."""
 
@@ -74,6 +99,14 @@ class BackupFiles(OsFiles):
                 raise
             return False
         return True
+
+    def restrict(self, directory: Path, *, like: Path) -> None:
+        """Let others into a directory as far as into another one, whatever the process's umask is."""
+        try:
+            os.chmod(directory, 0o700 | os.stat(like).st_mode & 0o077)
+        except OSError as error:
+            if error.errno not in _NO_MODES:
+                raise
 
     def move(self, source: Path, target: Path) -> None:
         """Move a file or directory within a file system; nothing has the target's name."""

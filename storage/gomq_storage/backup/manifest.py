@@ -93,8 +93,11 @@ def decode_manifest(content: bytes) -> Manifest:
         fields = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise CorruptFileError("not JSON") from error
-    if not isinstance(fields, dict) or fields.get("version") != _VERSION:
-        raise CorruptFileError("not the manifest of a backup, or of a version that is not known")
+    version = fields.get("version") if isinstance(fields, dict) else None
+    if type(version) is int and version > _VERSION:
+        raise CorruptFileError(f"it is of version {version}, which a newer GoMQ has written and can read")
+    if version != _VERSION:
+        raise CorruptFileError("not the manifest of a backup")
     try:
         files = [_file(each) for each in fields["files"]]
         return Manifest(

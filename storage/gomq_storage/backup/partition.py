@@ -3,9 +3,9 @@
 1. See whose partition it is (``partition.metadata``), and what the checkpoints say of it.
 2. Copy the leader epochs and the producers' snapshots, which may tell of less than the log, never of more.
 3. Copy each segment, the oldest first: its indexes, its log, the transactions that were aborted in it.
-4. Look again. Where a segment that was copied is another one by now, or is gone from the middle, compaction has been
-   there; where the partition is another one, its topic was deleted and made anew: begin again with 1, and take what is
-   still the same. Segments that are gone from the front have expired, and do no harm.
+4. Look again. Where the partition is another one, or gone, its topic was deleted: nothing of it is copied. Where a
+   segment that was copied is another one by now, or is gone from the middle, compaction has been there: begin again
+   with 1, and take what is still the same. Segments that are gone from the front have expired, and do no harm.
 
 Old and new segments of a compaction must not be mixed: the old one may have a value, and the new one no more the
 tombstone that took it back. A log file is copied as far as it reached when it was opened, and cut in front of a batch
@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from gomq_storage.backup.copy import Copier
-from gomq_storage.backup.files import FileIdentity
+from gomq_storage.backup.files import FileIdentity, ReadOnlyFiles
 from gomq_storage.backup.manifest import StoredFile
 from gomq_storage.checkpoint_text import decode_offsets
 from gomq_storage.errors import CorruptFileError, StorageError
@@ -41,6 +41,7 @@ from gomq_storage.layout import (
 _MOST_LOOKS: Final = 50
 """So often a partition is looked at again; compaction leaves a log alone for far longer than a look takes."""
 _MAX_CHECKPOINT_BYTES: Final = 16 << 20
+_METADATA_BYTES: Final = 4096
 _BEFORE_LOG: Final = (OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX)
 
 
@@ -57,43 +58,49 @@ class PartitionCopy(NamedTuple):
 
 
 def copy_partition(copier: Copier, partition: TopicPartition) -> PartitionCopy | None:
-    """Copy a partition, or what has changed of it since; None where it is not there any more.
+    """Copy a partition, or what has changed of it since; None where it is not there, or not the same, any more.
 
     Raises:
-        StorageError: it changes faster than it can be copied.
+        StorageError: it is compacted faster than it can be copied.
         OSError: it cannot be read, or the copy not be written.
     """
     folder = PurePosixPath(partition_directory_name(partition))
+    whose = _identity(copier, folder)
+    if whose is None:
+        remove_partition(copier, partition)
+        return None
     copier.enter(folder)
     for _ in range(_MOST_LOOKS):
         try:
             found = _look(copier, folder, partition)
         except (FileNotFoundError, NotADirectoryError):
-            if not copier.files.exists(copier.source / folder):
-                remove_partition(copier, partition)
-                return None
-            continue
+            found = None
+        if _identity(copier, folder) != whose:
+            remove_partition(copier, partition)
+            return None
         if found is not None:
             return found
     raise StorageError(f"{copier.source / folder} changes faster than it can be copied; try again")
 
 
 def remove_partition(copier: Copier, partition: TopicPartition) -> None:
-    """Take a partition out of the backup again."""
+    """Take a partition out of the backup again, if it is there."""
     copier.remove_folder(PurePosixPath(partition_directory_name(partition)))
 
 
-def is_unchanged(copier: Copier, partition: TopicPartition) -> bool:
-    """Whether the folder is still that of the partition that was copied."""
-    path = PurePosixPath(partition_directory_name(partition)) / PARTITION_METADATA_FILE_NAME
-    known = copier.stored.get(path)
-    now = copier.files.identities(copier.source / path.parent).get(path.name)
-    return (known.source if known is not None else None) == now
+def _identity(copier: Copier, folder: PurePosixPath) -> bytes | None:
+    """Return what tells a partition from a later one of its name: its topic's id; None where there is no folder."""
+    try:
+        with copier.files.open_source(copier.source / folder / PARTITION_METADATA_FILE_NAME) as file:
+            return file.read(0, _METADATA_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return b"" if copier.files.exists(copier.source / folder) else None
 
 
 def _look(copier: Copier, folder: PurePosixPath, partition: TopicPartition) -> PartitionCopy | None:
     """Copy what is there; None where something changed meanwhile that must not be mixed."""
     before = copier.files.identities(copier.source / folder)
+    _check_links(copier, folder, before)
     _forget_others(copier, folder, before)
     if PARTITION_METADATA_FILE_NAME in before:
         copier.copy(folder / PARTITION_METADATA_FILE_NAME)
@@ -105,7 +112,7 @@ def _look(copier: Copier, folder: PurePosixPath, partition: TopicPartition) -> P
     bases = segment_bases(before)
     logs = [_copy_segment(copier, folder, base, before) for base in bases]
     after = copier.files.identities(copier.source / folder)
-    if not _fits(logs, after) or after.get(PARTITION_METADATA_FILE_NAME) != before.get(PARTITION_METADATA_FILE_NAME):
+    if not _fits(logs, after):
         return None
     gaps = read_checkpoint(copier, CLEANER_OFFSET_FILE_NAME)  # now it tells of every compaction that is in the copy
     end = logs[-1].end_offset or 0 if logs else log_start
@@ -120,7 +127,7 @@ def _look(copier: Copier, folder: PurePosixPath, partition: TopicPartition) -> P
 def read_checkpoint(copier: Copier, name: str) -> Mapping[TopicPartition, int]:
     """Read an offset file of the data directory; one that is not there, or cannot be read, has nothing."""
     try:
-        return decode_offsets(read_whole(copier.files, copier.source / name, max_bytes=_MAX_CHECKPOINT_BYTES))
+        return decode_offsets(read_whole(ReadOnlyFiles(), copier.source / name, max_bytes=_MAX_CHECKPOINT_BYTES))
     except (FileNotFoundError, CorruptFileError):
         return {}
 
@@ -129,6 +136,14 @@ def segment_bases(names: Mapping[str, FileIdentity]) -> list[int]:
     """List the base offsets of the segments in a folder, ascending."""
     parsed = (parse_segment_file_name(name) for name in names)
     return sorted(each[0] for each in parsed if each is not None and each[1] == LOG_SUFFIX)
+
+
+def _check_links(copier: Copier, folder: PurePosixPath, found: Mapping[str, FileIdentity]) -> None:
+    """See that no part of the log is elsewhere, as it would be missing."""
+    for name in copier.files.names(copier.source / folder):
+        path = copier.source / folder / name
+        if name not in found and name.endswith(LOG_SUFFIX) and path.is_symlink() and parse_segment_file_name(name):
+            raise StorageError(f"{path} is a link, and links are not followed: put the file itself there")
 
 
 def _copy_segment(copier: Copier, folder: PurePosixPath, base: int, names: Mapping[str, FileIdentity]) -> StoredFile:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from gomq_storage.backup.files import BackupFiles
+from gomq_storage.backup.files import BackupFiles, ReadOnlyFiles
 from gomq_storage.backup.manifest import MANIFEST_FILE_NAME, MAX_MANIFEST_BYTES, Manifest, decode_manifest
+from gomq_storage.backup.topics import STATE
 from gomq_storage.errors import CorruptFileError, StorageError
 from gomq_storage.files import read_whole
-from gomq_storage.layout import META_PROPERTIES_FILE_NAME
+from gomq_storage.layout import META_PROPERTIES_FILE_NAME, partition_directory_name
 
 PARTIAL_SUFFIX: Final = ".partial"
 _KAFKAS_STATE: Final = "__cluster_metadata-0"
@@ -32,6 +33,11 @@ def check_places(files: BackupFiles, source: Path, target: Path) -> None:
         raise BackupError(f"{source} is no data directory: it has no {META_PROPERTIES_FILE_NAME}")
     if files.exists(source / _KAFKAS_STATE):
         raise BackupError(f"{source} is a Kafka's: what its topics are is in files that are not understood here")
+    state = partition_directory_name(STATE)
+    if not files.exists(source / state):
+        raise BackupError(
+            f"{source} is no data directory of GoMQ's: it has no {state}, which says what topics there are"
+        )
     inside, outside = target.resolve(), source.resolve()
     if outside == inside or outside in inside.parents or inside in outside.parents:
         raise BackupError(f"a backup of {source} cannot be kept in {target}: one is within the other")
@@ -43,7 +49,7 @@ def list_backups(files: BackupFiles, target: Path) -> list[Path]:
     return [target / name for name in names if files.exists(target / name / MANIFEST_FILE_NAME)]
 
 
-def read_manifest(files: BackupFiles, backup: Path) -> Manifest:
+def read_manifest(backup: Path) -> Manifest:
     """Read what a backup has.
 
     Raises:
@@ -51,17 +57,17 @@ def read_manifest(files: BackupFiles, backup: Path) -> Manifest:
     """
     path = backup / MANIFEST_FILE_NAME
     try:
-        return decode_manifest(read_whole(files, path, max_bytes=MAX_MANIFEST_BYTES))
+        return decode_manifest(read_whole(ReadOnlyFiles(), path, max_bytes=MAX_MANIFEST_BYTES))
     except (CorruptFileError, OSError) as error:
         reason = error.reason if isinstance(error, CorruptFileError) else error.strerror
         raise BackupError(f"{path} cannot be read: {reason}") from error
 
 
-def newest(files: BackupFiles, backups: Sequence[Path]) -> tuple[Path, Manifest] | None:
+def newest(backups: Sequence[Path]) -> tuple[Path, Manifest] | None:
     """Find the last backup that can be understood."""
     for path in reversed(backups):
         try:
-            return path, read_manifest(files, path)
+            return path, read_manifest(path)
         except BackupError:
             continue
     return None

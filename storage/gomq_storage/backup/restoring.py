@@ -1,15 +1,18 @@
 """Makes a data directory of a backup: every file is compared with the manifest, and on the device, before it counts.
 
 1. Lock the data directory, so that no broker opens it meanwhile.
-2. Copy all files to ``<data>/.restoring`` and check their sizes and CRCs; sync them.
+2. Copy all files to ``<data>/.restoring`` and check their sizes and CRCs; sync them. Where only some topics are wanted
+   the others' are left out, and what the broker's own logs say of these is taken back.
 3. Move the folders into their places, the broker's own state last: what is there before that has no topics.
 4. Sync the directory, and remove what is left of ``.restoring``.
 
-Interrupted before 3, the next attempt begins anew; a backup that is damaged leaves nothing behind.
+As long as there is a ``.restoring`` no broker opens the directory, and the next attempt begins anew, wherever this one
+was interrupted. A backup that is damaged leaves nothing behind.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -17,12 +20,18 @@ from crc32c import crc32c
 
 from gomq_storage.backup.files import BackupFiles
 from gomq_storage.backup.manifest import MANIFEST_FILE_NAME, Manifest, StoredFile
+from gomq_storage.backup.narrowing import narrow
 from gomq_storage.backup.places import BackupError, list_backups, read_manifest
+from gomq_storage.backup.topics import COMMITTED, STATE
 from gomq_storage.directory import lock_directory
-from gomq_storage.layout import LOCK_FILE_NAME
+from gomq_storage.layout import (
+    LOCK_FILE_NAME,
+    RESTORING_DIRECTORY_NAME,
+    parse_partition_directory_name,
+    partition_directory_name,
+)
 
-_STAGING: Final = ".restoring"
-_STATE_PREFIX: Final = "__gomq_metadata-"
+_STATE_FOLDER: Final = partition_directory_name(STATE)
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -40,7 +49,31 @@ def find_backup(backup: Path, *, files: BackupFiles | None = None) -> tuple[Path
         if not backups:
             raise BackupError(f"{backup} is no backup, and has none in it: there is no {MANIFEST_FILE_NAME}")
         backup = backups[-1]
-    return backup, read_manifest(files, backup)
+    return backup, read_manifest(backup)
+
+
+def choose(manifest: Manifest, topics: Collection[str]) -> Manifest:
+    """Say what of a backup is needed for some of its topics, and for what groups have committed of them.
+
+    Raises:
+        BackupError: the backup has no such topic.
+    """
+    there = {_topic_of(path) for path in manifest.files} - {None, COMMITTED, STATE.topic}
+    for name in topics:
+        if name not in there:
+            raise BackupError(f"the backup has no topic {name!r}")
+    wanted = {*topics, COMMITTED, STATE.topic}
+
+    def is_needed(path: PurePosixPath) -> bool:
+        return len(path.parts) == 1 or _topic_of(path) in wanted
+
+    files = {path: file for path, file in manifest.files.items() if is_needed(path)}
+    return replace(manifest, files=files, damaged=tuple(each for each in manifest.damaged if is_needed(each.path)))
+
+
+def _topic_of(path: PurePosixPath) -> str | None:
+    partition = parse_partition_directory_name(path.parent.name)
+    return None if partition is None else partition.topic
 
 
 def restore(
@@ -48,6 +81,7 @@ def restore(
     data: Path,
     manifest: Manifest,
     *,
+    topics: Collection[str] | None = None,
     files: BackupFiles | None = None,
     on_progress: Callable[[int], object] = lambda _: None,
 ) -> None:
@@ -56,7 +90,8 @@ def restore(
     Args:
         backup: what ``find_backup`` found.
         data: the directory; it is made, or empty.
-        manifest: what is in the backup.
+        manifest: what is in the backup, or what ``choose`` has chosen of it.
+        topics: those that were chosen; None: all.
         files: the file system.
         on_progress: told how many bytes are done with since the last time.
 
@@ -69,16 +104,18 @@ def restore(
     if not files.exists(data):
         files.make_directory(data)
         files.sync_directory(data.parent)
-    _check_empty(files, data)
+    _check_empty(files, data, manifest)
     lock = lock_directory(data)
     try:
-        _check_empty(files, data)
-        staging = data / _STAGING
+        _check_empty(files, data, manifest)
+        staging = data / RESTORING_DIRECTORY_NAME
         if files.exists(staging):
-            files.remove_tree(staging)
+            _clear(files, staging, data, manifest)
         files.make_directory(staging)
         try:
             _fill(files, backup, staging, manifest, on_progress)
+            if topics is not None:
+                narrow(files, staging, topics)
         except BaseException:
             with suppress(OSError):  # or the next attempt does it
                 files.remove_tree(staging)
@@ -88,12 +125,31 @@ def restore(
         files.unlock(lock)
 
 
-def _check_empty(files: BackupFiles, data: Path) -> None:
+def _check_empty(files: BackupFiles, data: Path, manifest: Manifest) -> None:
+    """See that there is nothing but what an attempt has left that was interrupted."""
     if not data.is_dir():
         raise BackupError(f"{data} is not a directory")
-    left = [name for name in files.names(data) if name not in {LOCK_FILE_NAME, _STAGING, "lost+found"}]
+    names = files.names(data)
+    ours = _places(manifest) if RESTORING_DIRECTORY_NAME in names else set()
+    left = [name for name in names if name not in {LOCK_FILE_NAME, RESTORING_DIRECTORY_NAME, "lost+found"} | ours]
     if left:
         raise BackupError(f"{data} is not empty, it has {left[0]}: restore to another directory, or move it away")
+
+
+def _places(manifest: Manifest) -> set[str]:
+    return {path.parts[0] for path in manifest.files}
+
+
+def _clear(files: BackupFiles, staging: Path, data: Path, manifest: Manifest) -> None:
+    """Remove what an attempt has left: the directory was empty before it, and no broker has opened it since."""
+    for name in sorted(_places(manifest) & set(files.names(data))):
+        path = data / name
+        if path.is_dir() and not path.is_symlink():
+            files.remove_tree(path)
+        else:
+            files.remove(path)
+    files.sync_directory(data)
+    files.remove_tree(staging)
 
 
 def _fill(
@@ -137,9 +193,9 @@ def _copy(
 
 
 def _put_in_place(files: BackupFiles, staging: Path, data: Path) -> None:
-    names = sorted(files.names(staging), key=lambda name: name.startswith(_STATE_PREFIX))
+    names = sorted(files.names(staging), key=lambda name: name == _STATE_FOLDER)
     for name in names:
-        if name.startswith(_STATE_PREFIX):
+        if name == _STATE_FOLDER:
             files.sync_directory(data)
         files.move(staging / name, data / name)
     files.sync_directory(data)

@@ -6,14 +6,16 @@
 
 What is in it, and why it fits together:
 
-1. Committed offsets first (``__consumer_offsets``), so that no group is further than the messages that are copied.
-2. All other partitions, each as ``partition.py`` says.
-3. The broker's own state last (``__gomq_metadata``). Folders are made before a topic's record is written, and removed
-   behind it; so of every topic that the state tells of there was a folder. Then look again: copy folders that are new,
-   and if the state has changed meanwhile, copy it again, until it has not.
-4. Checkpoints are not copied but written: the recovery point is where the copy, which was checked, ends; the log's
+1. The broker's own state (``__gomq_metadata``), which says what topics there are.
+2. Committed offsets (``__consumer_offsets``), so that no group is further than the messages that are copied.
+3. All other topics' partitions, each as ``partition.py`` says; folders that no topic speaks of are left out.
+4. The state again, and what has come meanwhile; then the state once more: now no message is of a producer that it has
+   not yet numbered. A topic that it has under the same id as before was there all the time: it is in the backup, whole.
+   Others came or went: the state of the backup takes them back, and what was committed for them too. So nothing has to
+   stand still, however often topics come and go.
+5. Checkpoints are not copied but written: the recovery point is where the copy, which was checked, ends; the log's
    start and where compaction is are those from before the partition was copied. There is no marker of a clean stop.
-5. Sync everything, write the manifest, and give the directory its name: from here on it is the backup.
+6. Sync everything, write the manifest, and give the directory its name: from here on it is the backup.
 
 Every message that was acknowledged before the backup began is in it, under its offset, unless retention or compaction
 removed it while it was made. A file that is the same as in the backup before is linked to that one (it is never written
@@ -24,12 +26,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import TypeAlias
 
 from gomq_storage.backup.copy import Copier
-from gomq_storage.backup.files import BackupFiles, FileIdentity
+from gomq_storage.backup.files import BackupFiles, ReadOnlyFiles
+from gomq_storage.backup.keyed import KeyedLog, changing, last_segment, read_keyed
 from gomq_storage.backup.manifest import MANIFEST_FILE_NAME, Damage, Manifest, encode_manifest
-from gomq_storage.backup.partition import PartitionCopy, copy_partition, is_unchanged, remove_partition
+from gomq_storage.backup.partition import PartitionCopy, copy_partition, remove_partition
 from gomq_storage.backup.places import (
     PARTIAL_SUFFIX,
     BackupError,
@@ -40,7 +43,9 @@ from gomq_storage.backup.places import (
     remove_backup,
     remove_partial,
 )
+from gomq_storage.backup.topics import COMMITTED, STATE, TopicState, changes_of_state, has, strange_offsets, topics_in
 from gomq_storage.checkpoint_text import encode_offsets
+from gomq_storage.errors import CorruptBatchError, CorruptFileError
 from gomq_storage.files import write_atomically
 from gomq_storage.identity import DirectoryIdentity, read_identity
 from gomq_storage.layout import (
@@ -53,9 +58,7 @@ from gomq_storage.layout import (
     partition_directory_name,
 )
 
-_COMMITTED: Final = "__consumer_offsets"
-_STATES: Final = frozenset({"__gomq_metadata"})
-_MOST_LOOKS: Final = 100
+_Topics: TypeAlias = Mapping[str, TopicState]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +109,8 @@ def back_up(
     try:
         remove_partial(files, target)
         before = list_backups(files, target)
-        previous = newest(files, before)
-        identity = read_identity(files, source)
+        previous = newest(before)
+        identity = read_identity(ReadOnlyFiles(), source)
         if previous is not None and previous[1].cluster_id != identity.cluster_id:
             raise BackupError(
                 f"{target} has backups of another broker, of cluster {previous[1].cluster_id}, and {source} is of "
@@ -115,6 +118,7 @@ def back_up(
             )
         partial = target / (next_name(files, target, now_ms) + PARTIAL_SUFFIX)
         files.make_directory(partial)
+        files.restrict(partial, like=source)
         try:
             copier = Copier(files, source, partial, previous=previous, on_progress=on_progress)
             report = _Backup(copier, identity).make(now_ms)
@@ -149,14 +153,17 @@ class _Backup:
         self._files, self._source, self._partial = copier.files, copier.source, copier.target
         self._identity = identity
         self._copies: dict[TopicPartition, PartitionCopy] = {}
+        self._ids: dict[TopicPartition, str] = {}
 
     def make(self, now_ms: int) -> BackupReport:
         self._copier.copy(PurePosixPath(META_PROPERTIES_FILE_NAME))
-        found = list(_partitions(self._files, self._source))
-        for partition in sorted(found, key=lambda each: (each.topic != _COMMITTED, each)):
-            if partition.topic not in _STATES:
-                self._copy(partition)
-        self._copy_state()
+        first = self._copy_state()
+        self._copy_topics(first)
+        second = self._copy_state()
+        if COMMITTED not in first:  # made meanwhile: it would be ahead of the messages
+            second.pop(COMMITTED, None)
+        self._copy_topics(second)
+        self._settle(first, second, self._copy_state())
         self._write_checkpoints()
         manifest = Manifest(
             created_ms=now_ms,
@@ -180,41 +187,58 @@ class _Backup:
             damaged=manifest.damaged,
         )
 
+    def _copy_state(self) -> dict[str, TopicState]:
+        """Copy the broker's own state, and return what topics it has."""
+        self._copy(STATE)
+        try:
+            return topics_in(self._read(STATE).values)
+        except (CorruptBatchError, CorruptFileError, FileNotFoundError) as error:
+            path = self._source / partition_directory_name(STATE)
+            raise BackupError(f"{path} is damaged, and no broker could serve from a backup of it: {error}") from error
+
+    def _copy_topics(self, topics: _Topics) -> None:
+        """Copy the partitions of topics, those aside that were copied already."""
+        counts = _counts(topics)
+        found = [each for each in _partitions(self._files, self._source) if has(counts, each)]
+        for partition in sorted(found, key=lambda each: (each.topic != COMMITTED, each)):
+            topic_id = topics[partition.topic].id
+            if self._ids.get(partition) != topic_id:
+                self._copy(partition)
+                self._ids[partition] = topic_id
+
     def _copy(self, partition: TopicPartition) -> None:
         self._copies.pop(partition, None)
         if (copy := copy_partition(self._copier, partition)) is not None:
             self._copies[partition] = copy
 
-    def _copy_state(self) -> None:
-        """Copy the broker's own state, and what it speaks of and was not there before."""
-        states = [each for each in _partitions(self._files, self._source) if each.topic in _STATES]
-        for _ in range(_MOST_LOOKS):
-            before = self._state_of(states)
-            for partition in states:
-                self._copy(partition)
-            self._look_again()
-            if self._state_of(states) == before:
-                return
-        raise BackupError(f"topics of {self._source} are created and deleted all the time; try again")
-
-    def _state_of(self, states: list[TopicPartition]) -> list[Mapping[str, FileIdentity]]:
-        return [self._files.identities(self._source / partition_directory_name(each)) for each in states]
-
-    def _look_again(self) -> None:
-        """Copy partitions that are new, or others by now, and drop those that are gone."""
-        there = {each for each in _partitions(self._files, self._source) if each.topic not in _STATES}
-        for partition in sorted(there):
-            if partition not in self._copies or not self._is_unchanged(partition):
-                self._copy(partition)
-        for partition in [each for each in self._copies if each not in there and each.topic not in _STATES]:
+    def _settle(self, first: _Topics, second: _Topics, last: _Topics) -> None:
+        """Leave in the backup what was there all the time since it was copied, and have its own logs say so."""
+        kept = {name: topic for name, topic in second.items() if name in last and last[name].id == topic.id}
+        for partition in [each for each in self._copies if each != STATE and each.topic not in kept]:
             remove_partition(self._copier, partition)
             del self._copies[partition]
+        state = self._read(STATE)
+        self._change(STATE, state, changes_of_state(state.values, _counts(kept)))
+        if first == last:
+            return
+        lasting = {name: topic for name, topic in kept.items() if name in first and first[name].id == topic.id}
+        for partition in [each for each in self._copies if each.topic == COMMITTED]:
+            with suppress(CorruptBatchError):  # a broker does not serve what is in it either
+                offsets = self._read(partition)
+                self._change(partition, offsets, strange_offsets(offsets.values, _counts(lasting)))
 
-    def _is_unchanged(self, partition: TopicPartition) -> bool:
-        try:
-            return is_unchanged(self._copier, partition)
-        except FileNotFoundError:
-            return False
+    def _read(self, partition: TopicPartition) -> KeyedLog:
+        return read_keyed(self._files, self._partial / partition_directory_name(partition))
+
+    def _change(self, partition: TopicPartition, log: KeyedLog, changes: Mapping[bytes, bytes | None]) -> None:
+        """Write behind a log of the backup."""
+        if not changes:
+            return
+        folder = partition_directory_name(partition)
+        batches, end = changing(log, changes)
+        path = PurePosixPath(folder, last_segment(self._files, self._partial / folder))
+        self._copier.extend(path, batches, end_offset=end)
+        self._copies[partition] = self._copies[partition]._replace(end_offset=end)
 
     def _write_checkpoints(self) -> None:
         copies = self._copies.items()
@@ -231,3 +255,7 @@ def _partitions(files: BackupFiles, source: Path) -> Iterator[TopicPartition]:
     for name in files.names(source):
         if (partition := parse_partition_directory_name(name)) is not None and (source / name).is_dir():
             yield partition
+
+
+def _counts(topics: _Topics) -> dict[str, int]:
+    return {name: topic.partitions for name, topic in topics.items()}

@@ -78,11 +78,3 @@ async def test_a_target_that_is_made_anew_is_told_as_that(pair: Pair):
         async with gomq.Admin(pair.target.address) as admin:
             await admin.create_topic("orders")
         await publish(pair.source.address, "orders", *numbers(10, 20))
-
-
-async def test_partitions_that_are_added_to_the_source_are_not_passed_over(pair: Pair):
-    async with (
-        following(pair, reason="gomq topic alter orders --partitions 2"),
-        gomq.Admin(pair.source.address) as admin,
-    ):
-        await admin.create_partitions("orders", 2)

@@ -68,14 +68,14 @@ async def values(address: str) -> list[bytes | None]:
 
 @asynccontextmanager
 async def compacting(tmp_path: Path) -> AsyncIterator[Pair]:
-    """Have two brokers, of which the source compacts its topic all the time."""
-    config = gomq.BrokerConfig(
-        data=tmp_path / "source", listen="127.0.0.1:0", compaction_interval=0.02, flush=gomq.FlushMode.NEVER
+    """Have two brokers: the source compacts its topic all the time, the target never, so that its offsets count."""
+    source_config, target_config = (
+        gomq.BrokerConfig(
+            data=tmp_path / name, listen="127.0.0.1:0", compaction_interval=seconds, flush=gomq.FlushMode.NEVER
+        )
+        for name, seconds in (("source", 0.02), ("target", 3600.0))
     )
-    async with (
-        gomq.Broker(config=config) as source,
-        gomq.Broker(data=tmp_path / "target", listen="127.0.0.1:0", flush="never") as target,
-    ):
+    async with gomq.Broker(config=source_config) as source, gomq.Broker(config=target_config) as target:
         async with gomq.Admin(source.address) as admin:
             await admin.create_topic("orders", configs=COMPACTED)
         yield Pair(source, target)

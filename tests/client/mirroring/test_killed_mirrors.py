@@ -74,7 +74,7 @@ def mirror_until_done(ends: Ends, *, seed: int, about: int) -> int:
     """
     chance = random.Random(seed)
     for kills in itertools.count():
-        command = [*GOMQ, "mirror", ends.source, ends.target, "orders", "--rate", "3M", "--timeout", "20"]
+        command = [*GOMQ, "mirror", ends.source, ends.target, "orders", "--rate", "1M", "--timeout", "20"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment())
         enough = ends.written + chance.randrange(1, 2 * LEAST_BYTES // about)
         while process.poll() is None and ends.written < enough:

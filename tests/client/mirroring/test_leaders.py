@@ -53,6 +53,7 @@ def planned() -> Lane:
         source_id=UUID(int=1),
         target_id=UUID(int=2),
         is_new=False,
+        partitions_there=1,
         configs={},
         partitions=(plan,),
         notices=(),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,11 +11,12 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 import gomq
-from gomq.client.mirroring.checkpoints import CHECKPOINT_TOPIC
+from gomq.client.mirroring.choosing import CHECKPOINT_TOPIC
 from gomq.client.mirroring.errors import ForeignMessagesError, MirrorError, StaleEndError
 from gomq.client.mirroring.mirror import Mirror
 from gomq.client.mirroring.settings import MirrorSettings
 from gomq.errors import UnknownTopicError
+from gomq.testing.reserved_port import ReservedPort
 from tests.support.mirroring import QUICK, SETTINGS, Pair, messages, mirrored, numbers, publish
 from tests.support.waiting import until
 
@@ -208,12 +209,11 @@ def broker_at(data: Path, address: str) -> Iterator[gomq.Broker]:
 
 
 async def test_it_outlives_a_restart_of_either_side(tmp_path: Path):
-    with ExitStack() as source, ExitStack() as target:
+    with closing(ReservedPort()) as one, closing(ReservedPort()) as other, ExitStack() as source, ExitStack() as target:
         sides = {"source": source, "target": target}
-        at = {
-            name: stack.enter_context(broker_at(tmp_path / name, "127.0.0.1:0")).address
-            for name, stack in sides.items()
-        }
+        at = {"source": one.address, "target": other.address}
+        for name, stack in sides.items():
+            stack.enter_context(broker_at(tmp_path / name, at[name]))
         await publish(at["source"], "orders", *numbers(0, 10))
         async with Mirror(at["source"], at["target"], settings=SETTINGS) as mirror, anyio.create_task_group() as group:
             plan = await mirror.plan(["orders"])
@@ -243,13 +243,15 @@ async def test_topics_are_found_by_a_pattern_and_those_of_brokers_are_not(pair: 
     assert [topic.name for topic in plan.topics] == ["shop.orders", "shop.payments"]
 
 
-async def test_a_target_with_too_few_partitions_is_refused(pair: Pair):
+async def test_a_target_with_too_few_partitions_gets_as_many(pair: Pair):
     for broker, count in ((pair.source, 3), (pair.target, 2)):
         async with gomq.Admin(broker.address) as admin:
             await admin.create_topic("orders", partitions=count)
+    await publish(pair.source.address, "orders", *numbers(0, 30))
 
-    with pytest.raises(MirrorError, match="--partitions 3"):
-        await mirrored(pair, "orders")
+    plan = await mirrored(pair, "orders")
+
+    assert [each.offsets_to_copy > 0 for _, each in plan.partitions()] == [True] * 3
 
 
 async def test_a_message_that_is_too_large_says_which_config_to_raise(pair: Pair):

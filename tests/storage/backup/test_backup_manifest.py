@@ -52,6 +52,11 @@ def test_a_number_that_cannot_be_is_refused(fields: dict[str, Any]):
         decode_manifest(with_file(**fields))
 
 
+def test_a_newer_manifest_says_what_can_read_it():
+    with pytest.raises(CorruptFileError, match=r"of version 2, .* newer GoMQ"):
+        decode_manifest(encode_manifest(MANIFEST).replace(b'"version": 1', b'"version": 2'))
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"version": 2}', b'{"version": 1}', b"[" * 100_000])
 def test_what_is_no_manifest_is_refused(content: bytes):
     with pytest.raises(CorruptFileError):

@@ -1,5 +1,6 @@
 """Which of a directory's entries are backups, how they are named, and which of them a backup may remove."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from gomq_storage.backup.files import BackupFiles
 from gomq_storage.backup.places import BackupError, list_backups, next_name, read_manifest, remove_backup
 from gomq_storage.backup.restoring import find_backup
 from gomq_storage.backup.taking import back_up
+from gomq_storage.backup.topics import STATE
+from gomq_storage.config import LogConfig
 from gomq_storage.directory import LogDirectory
 from tests.support.log_batches import NOW
 
@@ -24,7 +27,9 @@ def target(tmp_path: Path) -> Path:
 
 def made(path: Path) -> Path:
     """Make a data directory of a cluster of its own."""
-    LogDirectory.open(path).close()
+    directory = LogDirectory.open(path)
+    directory.create_log(STATE, topic_id=uuid.uuid4(), config=LogConfig()).close()
+    directory.close()
     return path
 
 
@@ -43,7 +48,7 @@ def test_names_ascend_though_the_clock_goes_back(data: Path, target: Path):
 
     assert list_backups(BackupFiles(), target) == [first.path, second.path]
     assert find_backup(target)[0] == second.path
-    assert read_manifest(BackupFiles(), second.path).created_ms == NOW - 86_400_000
+    assert read_manifest(second.path).created_ms == NOW - 86_400_000
 
 
 @pytest.mark.parametrize("moment", [0, 1, 999, 86_399_999, NOW, NOW + 999])
