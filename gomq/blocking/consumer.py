@@ -61,9 +61,10 @@ class Consumer(Reading):
         on_lost: hears of partitions that the group has given to others already.
         request_timeout: seconds for one answer; the connection is given up then.
         retry_timeout: seconds to look for a lost broker before the iteration raises.
+        rack: where this consumer is, to fetch from replicas there; see ``ConsumerSettings``.
         client_id: what brokers call this client.
         security: how connections are protected; None for plaintext.
-        settings: all settings at once, instead of the four before.
+        settings: all settings at once, instead of the five before.
     """
 
     def __init__(  # noqa: PLR0913 - each has a default and is named at the call
@@ -83,6 +84,7 @@ class Consumer(Reading):
         on_lost: Listener | None = None,
         request_timeout: float = 30.0,
         retry_timeout: float = 120.0,
+        rack: str | None = None,
         client_id: str = "gomq",
         security: Security | None = None,
         settings: ConsumerSettings | None = None,
@@ -103,6 +105,7 @@ class Consumer(Reading):
                 on_lost=_told_in_a_thread(on_lost),
                 request_timeout=request_timeout,
                 retry_timeout=retry_timeout,
+                rack=rack,
                 client_id=client_id,
                 security=security,
                 settings=settings,

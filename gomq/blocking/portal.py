@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from functools import partial, wraps
 from threading import Thread
 from types import TracebackType
-from typing import Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import Concatenate, Final, Generic, ParamSpec, Self, TypeVar
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -22,6 +22,9 @@ ClientT_co = TypeVar("ClientT_co", bound=Scope, covariant=True)
 _Client = TypeVar("_Client", bound=Scope)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+_SIGNALS_SECONDS: Final = 0.5
+"""How long a signal may have to wait."""
 
 
 class BlockingClosedError(ClosedError):
@@ -134,8 +137,15 @@ class Blocking(Generic[ClientT_co]):
 
 
 def wait_for(future: Future[_T]) -> _T:
-    """Wait for a task, and cancel it where the waiting is interrupted."""
+    """Wait for a task, and cancel it where the waiting is interrupted.
+
+    Python takes a signal in its main thread only, and a wait without an end would never let it, where the system gave
+    the signal to another thread, or just before the wait began.
+    """
     try:
+        while not future.done():
+            with suppress(TimeoutError):
+                future.exception(_SIGNALS_SECONDS)
         return future.result()
     except BaseException:
         future.cancel()

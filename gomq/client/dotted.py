@@ -192,5 +192,5 @@ _CONSUMER: Final[dict[str, _Meaning]] = {
     **_named("group", "rebalance_timeout", _seconds, "max.poll.interval.ms", "rebalance.timeout.ms"),
     **_named("group", "assignors", _assignors, "partition.assignment.strategy"),
     **_named("group", "commit_interval", _seconds, "auto.commit.interval.ms"),
-    **_named("group", "rack", _text, "client.rack"),
+    **_named("consumer", "rack", _text, "client.rack"),
 }

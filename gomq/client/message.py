@@ -185,6 +185,13 @@ def checked(data: bytes | None, what: str) -> bytes | None:
     raise TypeError(f"a message's {what} is bytes or None, not {type(data).__name__}")
 
 
+def checked_text(value: object, what: str) -> str:
+    """Take text, and refuse what a program without types may give instead."""
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"{what} is text, not {type(value).__name__}")
+
+
 def to_milliseconds(time: datetime) -> int:
     """Make a timestamp of an aware datetime."""
     return (time - _EPOCH) // timedelta(milliseconds=1)

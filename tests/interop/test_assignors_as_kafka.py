@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import IO, Final
@@ -10,6 +11,8 @@ from typing import IO, Final
 import pytest
 
 from gomq.client.groups.assignors import ASSIGNORS, Assignment, GroupMember
+from gomq.client.groups.assignors.racks import NO_RACKS, Racks
+from gomq.client.groups.assignors.ranges import assign_ranges
 from gomq.client.groups.subscription import (
     Subscription,
     decode_assignment,
@@ -46,8 +49,11 @@ class KafkasAssignors:
         self._questions = questions
         self._answers = answers
 
-    def ask(self, name: str, counts: dict[str, int], members: dict[str, GroupMember]) -> dict[str, bytes]:
-        lines = [CLASSES[name], ",".join(f"{topic}={count}" for topic, count in counts.items()), str(len(members))]
+    def ask(
+        self, name: str, counts: dict[str, int], members: dict[str, GroupMember], racks: Racks = NO_RACKS
+    ) -> dict[str, bytes]:
+        topics = [f"{topic}={'/'.join(racks_of(topic, count, racks))}" for topic, count in counts.items()]
+        lines = [CLASSES[name], ",".join(topics), str(len(members))]
         for member_id, member in members.items():
             raw = encode_subscription(member.subscription)
             lines.append(f"{member_id} {member.instance_id or '-'} {raw.hex()}")
@@ -55,6 +61,10 @@ class KafkasAssignors:
         self._questions.flush()
         told = (self._answers.readline().split() for _ in members)
         return {member_id: bytes.fromhex(raw) for member_id, raw in told}
+
+
+def racks_of(topic: str, count: int, racks: Racks) -> list[str]:
+    return ["+".join(sorted(racks.get(TopicPartition(topic, index), ()))) for index in range(count)]
 
 
 @contextmanager
@@ -122,6 +132,34 @@ def test_these_two_give_exactly_what_kafkas_give(kafkas: KafkasAssignors, name: 
         assert decoded(theirs) == {member_id: sorted(partitions) for member_id, partitions in ours.items()}
         if len(counts) == 1:  # of several topics, the order of their hashes is the order in the bytes
             assert theirs == {member_id: encode_assignment(partitions) for member_id, partitions in ours.items()}
+
+
+def somewhere(random: Random, member: GroupMember) -> GroupMember:
+    """The same member in some rack, or in none."""
+    rack = random.choice(["", None, "r1", "r2", "r3", "elsewhere"])
+    return replace(member, subscription=replace(member.subscription, rack=rack))
+
+
+def test_range_gives_members_what_is_near_them_as_kafkas_does(kafkas: KafkasAssignors):
+    random = Random("racks")
+    near = total = 0
+    for _ in range(CASES):
+        size = random.randint(1, 9)  # many topics of one size have to be shared out alike
+        names = random.sample(TOPICS, random.randint(1, len(TOPICS)))
+        counts = {topic: random.choice([size, random.randint(1, 9)]) for topic in names}
+        racks = {
+            TopicPartition(topic, index): frozenset(random.sample(["r1", "r2", "r3"], random.choice([0, 1, 2, 2, 3])))
+            for topic, count in counts.items()
+            for index in range(count)
+        }
+        members = some_members(random, equal=random.random() < 0.7)
+        members = {member_id: somewhere(random, member) for member_id, member in members.items()}
+        ours = assign_ranges(counts, members, racks)
+        theirs = decoded(kafkas.ask("range", counts, members, racks))
+        assert theirs == {member_id: sorted(partitions) for member_id, partitions in ours.items()}
+        total += sum(map(len, ours.values()))
+        near += sum(members[each].subscription.rack in racks[one] for each, given in ours.items() for one in given)
+    assert near > total / 4  # or racks were not looked at
 
 
 @pytest.mark.parametrize("name", ["sticky", "cooperative-sticky"])

@@ -181,9 +181,10 @@ async def test_first_messages_are_deleted(kafka_broker: Kafka, topic: str):
             assert await admin.delete_records(topic, {1: -1}) == {1: 4}
             with pytest.raises(OffsetOutOfRangeError, match=f"{topic}-1"):
                 await admin.delete_records(topic, {1: 5})
-            await admin.alter_configs(topic, {"cleanup.policy": "compact"})
+            compacted = f"{topic}.compacted"
+            await admin.create_topic(compacted, configs={"cleanup.policy": "compact"})
             with pytest.raises(gomq.BrokerError, match="policy violation"):
-                await admin.delete_records(topic, {1: 4})
+                await admin.delete_records(compacted, {0: 0})
 
 
 async def test_every_config_has_the_same_type_and_names_here_and_there(kafka_broker: Kafka, topic: str):

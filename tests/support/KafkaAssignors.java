@@ -1,13 +1,14 @@
 // Shares partitions out with Kafka's own assignors, one question after the other.
 //
-// A question on stdin: the assignor's class, topics as name=count with commas between, the number of members; then of
-// each member, on a line of its own and with spaces between: its id, its instance id or -, its subscription in hex.
+// A question on stdin: the assignor's class, topics with commas between, the number of members. A topic is name=racks
+// with slashes between, one for each partition: those of its replicas, with plus signs between. Then of each member, on a line of its own and with spaces between: its id, its instance id or -, its subscription in hex.
 // The answer on stdout: a line of each member, its id and its assignment in hex.
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -18,6 +19,8 @@ import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor.Assignment;
 import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor.Subscription;
 import org.apache.kafka.clients.consumer.internals.AbstractPartitionAssignor;
 import org.apache.kafka.clients.consumer.internals.ConsumerProtocol;
+import org.apache.kafka.common.Node;
+import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 
 public final class KafkaAssignors {
@@ -27,10 +30,10 @@ public final class KafkaAssignors {
         BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         String name;
         while ((name = questions.readLine()) != null) {
-            Map<String, Integer> counts = new HashMap<>();
+            Map<String, List<PartitionInfo>> topics = new HashMap<>();
             for (String topic : questions.readLine().split(",")) {
-                String[] parts = topic.split("=");
-                counts.put(parts[0], Integer.parseInt(parts[1]));
+                String[] parts = topic.split("=", 2);
+                topics.put(parts[0], partitions(parts[0], parts[1].split("/", -1)));
             }
             Map<String, Subscription> members = new HashMap<>();
             for (int left = Integer.parseInt(questions.readLine()); left > 0; left--) {
@@ -44,7 +47,7 @@ public final class KafkaAssignors {
             }
             Class<?> kind = Class.forName("org.apache.kafka.clients.consumer." + name);
             AbstractPartitionAssignor assignor = (AbstractPartitionAssignor) kind.getConstructor().newInstance();
-            Map<String, List<TopicPartition>> shares = new TreeMap<>(assignor.assign(counts, members));
+            Map<String, List<TopicPartition>> shares = new TreeMap<>(assignor.assignPartitions(topics, members));
             shares.forEach((id, partitions) -> {
                 ByteBuffer raw = ConsumerProtocol.serializeAssignment(new Assignment(partitions));
                 byte[] bytes = new byte[raw.remaining()];
@@ -53,5 +56,18 @@ public final class KafkaAssignors {
             });
             System.out.flush();
         }
+    }
+
+    private static List<PartitionInfo> partitions(String topic, String[] racks) {
+        List<PartitionInfo> partitions = new ArrayList<>();
+        for (String of : racks) {
+            String[] each = of.isEmpty() ? new String[0] : of.split("\\+");
+            Node[] replicas = new Node[each.length];
+            for (int place = 0; place < each.length; place++) {
+                replicas[place] = new Node(place, "localhost", 9092, each[place]);
+            }
+            partitions.add(new PartitionInfo(topic, partitions.size(), null, replicas, replicas));
+        }
+        return partitions;
     }
 }

@@ -19,6 +19,7 @@ OUT_OF_RANGE = 1
 TOPIC_EXISTS = 36
 FENCED_LEADER_EPOCH = 74
 UNKNOWN_LEADER_EPOCH = 75
+UNKNOWN_TOPIC_ID = 100
 OUT_OF_ORDER_SEQUENCE = 45
 INVALID_PRODUCER_EPOCH = 47
 
@@ -38,6 +39,8 @@ class Partition:
     """Producer and first offset of aborted transactions."""
     last_stable: int | None = None
     """Where the first open transaction begins; None for the end."""
+    nearer: dict[str, int] = field(default_factory=dict)
+    """The node that the leader names to consumers of a rack."""
     appended: anyio.Event = field(default_factory=anyio.Event)
     producers: Producers = field(default_factory=Producers)
 
@@ -88,7 +91,9 @@ class Partition:
         self.end = offset
 
     def end_of(self, epoch: int) -> tuple[int, int]:
-        """The largest epoch up to one, and where it ends; -1 and -1 for none."""
+        """The largest epoch up to one, and where it ends; -1 and -1 for none, and behind the leader's own."""
+        if epoch > self.epoch:
+            return -1, -1
         headers = [read_header(batch) for _, batch in self.batches if batch[MAGIC_POSITION] == MAGIC]
         epochs = [header.leader_epoch for header in headers if header.leader_epoch <= epoch]
         later = [header.base_offset for header in headers if header.leader_epoch > epoch]
@@ -190,13 +195,15 @@ class Answers:
             "topic_authorized_operations": -(2**31),
         }
 
-    def _find(self, topic: str, index: int, node: int) -> tuple[int, Partition]:
+    def _find(self, topic: str, index: int, node: int, *, follows: bool = False) -> tuple[int, Partition]:
         if self.error_code:
             return self.error_code, Partition()
         partitions = self.topics.get(topic, [])
         if index >= len(partitions):
             return UNKNOWN_TOPIC, Partition()
-        return (0 if partitions[index].leader == node else NOT_LEADER), partitions[index]
+        found = partitions[index]
+        has_it = node == found.leader or (follows and node in found.nearer.values())
+        return (0 if has_it else NOT_LEADER), found
 
     def _produce(self, body: Any, node: int) -> dict[str, Any] | None:
         responses = []
@@ -222,8 +229,8 @@ class Answers:
     async def _fetch(self, body: Any, node: int) -> dict[str, Any]:
         with anyio.move_on_after(body.max_wait.total_seconds()):
             while True:
-                wanted = [(topic.topic, int(each.partition)) for topic in body.topics for each in topic.partitions]
-                news = [self._find(*each, node)[1].appended for each in wanted]
+                wanted = [(self._name(topic), each.partition) for topic in body.topics for each in topic.partitions]
+                news = [self._find(name, int(index), node)[1].appended for name, index in wanted]
                 answer = [self._fetched(topic, node, body) for topic in body.topics]
                 if any(_is_news(each) for topic in answer for each in topic["partitions"]):
                     break
@@ -232,16 +239,26 @@ class Answers:
                         group.start_soon(_wait_and_cancel, event, group.cancel_scope)
         return {"throttle_time": 0, "error_code": 0, "session_id": 0, "responses": answer}
 
+    def _name(self, topic: Any) -> str:
+        """The name of a topic that a fetch asks for, by its id perhaps; empty for none."""
+        by_id = {topic_id: name for name, topic_id in self.topic_ids.items()}
+        return topic.topic if hasattr(topic, "topic") else by_id.get(topic.topic_id, "")
+
     def _fetched(self, topic: Any, node: int, body: Any) -> dict[str, Any]:
         partitions = []
+        name = self._name(topic)
         for each in topic.partitions:
-            code, partition = self._find(topic.topic, int(each.partition), node)
+            code, partition = self._find(name, int(each.partition), node, follows=True)
+            code = (UNKNOWN_TOPIC_ID if not name and not self.error_code else 0) or code
+            nearer = (
+                partition.nearer.get(getattr(body, "rack_id", ""), -1) if not code and partition.leader == node else -1
+            )
             code = code or _epoch_problem(partition, getattr(each, "current_leader_epoch", -1))
             if not code and not partition.start <= each.fetch_offset <= partition.end:
                 code = OUT_OF_RANGE
             diverging = None if code else _divergence(partition, each)
             end = partition.stable(getattr(body, "isolation_level", 0))
-            is_readable = not code and diverging is None and each.fetch_offset < end
+            is_readable = not code and diverging is None and each.fetch_offset < end and nearer == -1
             most = min(each.partition_max_bytes, body.max_bytes)
             records = partition.read(each.fetch_offset, most, end) if is_readable else b""
             if self.cuts_batches:
@@ -255,10 +272,11 @@ class Answers:
                 "aborted_transactions": [
                     {"producer_id": producer_id, "first_offset": first} for producer_id, first in partition.aborted
                 ],
-                "preferred_read_replica": -1,
+                "preferred_read_replica": nearer,
                 "records": records,
             } | ({"diverging_epoch": diverging} if diverging else {}))  # fmt: skip
-        return {"topic": topic.topic, "partitions": partitions}
+        topic_id = getattr(topic, "topic_id", None)
+        return {"topic": name, "topic_id": topic_id, "partitions": partitions}
 
     def _epoch_ends(self, body: Any, node: int) -> dict[str, Any]:
         topics = []
@@ -324,7 +342,8 @@ async def _wait_and_cancel(event: anyio.Event, scope: anyio.CancelScope) -> None
 
 
 def _is_news(partition: dict[str, Any]) -> bool:
-    return bool(partition["records"] or partition["error_code"] or "diverging_epoch" in partition)
+    is_redirected = partition["preferred_read_replica"] >= 0
+    return bool(partition["records"] or partition["error_code"] or is_redirected or "diverging_epoch" in partition)
 
 
 def _epoch_problem(partition: Partition, believed: int) -> int:

@@ -27,6 +27,8 @@ class FakeGroup:
         """Which one coordinates."""
         self.generation = 0
         self.committed: dict[tuple[str, int], int] = {}
+        self.epochs: dict[tuple[str, int], int] = {}
+        """The leader epochs of what was committed, where commits tell them."""
         self._codes: dict[Api, deque[int]] = defaultdict(deque)
         self._members = 0
         self._assignments: dict[str, bytes] = {}
@@ -92,9 +94,9 @@ class FakeGroup:
         topics = []
         for topic in exchange.body.topics:
             if not code:
-                self.committed.update(
-                    {(topic.name, each.partition_index): each.committed_offset for each in topic.partitions}
-                )
+                for each in topic.partitions:
+                    self.committed[topic.name, each.partition_index] = each.committed_offset
+                    self.epochs[topic.name, each.partition_index] = getattr(each, "committed_leader_epoch", -1)
             partitions = [{"partition_index": each.partition_index, "error_code": code} for each in topic.partitions]
             topics.append({"name": topic.name, "partitions": partitions})
         return {"topics": topics}
@@ -109,7 +111,7 @@ class FakeGroup:
                     {
                         "partition_index": index,
                         "committed_offset": self.committed.get((topic.name, index), -1),
-                        "committed_leader_epoch": -1,
+                        "committed_leader_epoch": self.epochs.get((topic.name, index), -1),
                         "metadata": "",
                         "error_code": code,
                     }

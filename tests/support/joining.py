@@ -9,6 +9,7 @@ import anyio
 from gomq.client.cluster.cluster import Cluster
 from gomq.client.cluster.settings import ConnectionSettings
 from gomq.client.groups.membership import Membership
+from gomq.client.groups.offsets import CommittedOffset, OffsetAndMetadata
 from gomq.errors import GomqError
 from gomq_storage.layout import TopicPartition
 from tests.support.fake_broker import Exchange, FakeCluster
@@ -31,11 +32,11 @@ class Reader:
     def topics(self) -> Mapping[str, int]:
         return {"orders": 2}
 
-    async def assigned(self, added: Mapping[TopicPartition, int | None]) -> None:
+    async def assigned(self, added: Mapping[TopicPartition, CommittedOffset | None]) -> None:
         if self.begins_after is not None:
             await self.begins_after.wait()
         self.events.append("assigned")
-        self.points.update({partition: offset or 0 for partition, offset in added.items()})
+        self.points.update({partition: found.offset if found else 0 for partition, found in added.items()})
 
     async def revoked(self, partitions: frozenset[TopicPartition]) -> None:
         assert partitions <= self.points.keys()
@@ -49,8 +50,8 @@ class Reader:
         self.events.append("lost")
         self.released(partitions)
 
-    def commit_points(self) -> Mapping[TopicPartition, int]:
-        return self.points
+    def commit_points(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        return {partition: OffsetAndMetadata(offset) for partition, offset in self.points.items()}
 
 
 class Joining:

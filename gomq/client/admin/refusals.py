@@ -8,6 +8,8 @@ from gomq_storage.layout import TopicPartition
 
 MAY_PASS: Final = frozenset({14, 15, 16, 41})
 """COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR and NOT_CONTROLLER."""
+_WORDS: Final = {69: "there is no such group"}
+"""Where Kafka's name of a code says less: GROUP_ID_NOT_FOUND."""
 
 
 def refusal(what: str, result: Any) -> BrokerError:  # noqa: ANN401 - one class an API and version
@@ -17,7 +19,8 @@ def refusal(what: str, result: Any) -> BrokerError:  # noqa: ANN401 - one class 
         what: what is not to be had.
         result: has an ``error_code``, and perhaps an ``error_message``.
     """
-    why = getattr(result, "error_message", None) or result.error_code.name.replace("_", " ")
+    code = result.error_code
+    why = getattr(result, "error_message", None) or _WORDS.get(int(code)) or code.name.replace("_", " ")
     return error_for(int(result.error_code), f"{what}: {why}")
 
 

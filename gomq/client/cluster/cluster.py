@@ -13,22 +13,22 @@ from typing import Any, Final
 
 import anyio
 from anyio.abc import TaskGroup
-from kio.schema.errors import ErrorCode
 
 from gomq.client.cluster.backoff import Backoff
 from gomq.client.cluster.bootstrap import nobody_answered, shuffled
 from gomq.client.cluster.connection import Connection, open_connection
-from gomq.client.cluster.metadata import ClusterMetadata, TopicMetadata, merge, read_metadata
+from gomq.client.cluster.metadata import ClusterMetadata, TopicMetadata, has_news, merge, read_metadata
 from gomq.client.cluster.reconnecting import Pauses
 from gomq.client.cluster.refreshing import Refreshing
 from gomq.client.cluster.settings import ConnectionSettings
-from gomq.errors import ClosedError, ConnectionFailedError, GomqError, ProtocolError, UnknownTopicError, error_for
+from gomq.client.cluster.topic_errors import UNKNOWN_TOPIC, topic_error
+from gomq.client.message import checked_text
+from gomq.errors import ClosedError, ConnectionFailedError, GomqError, ProtocolError
 from gomq.net.address import Address, parse_addresses
 from gomq.net.racing import first_to_succeed
 from gomq.protocol.api import Api
 
 DEFAULT_PORT: Final = 9092
-UNKNOWN_TOPIC: Final = 3
 _LEADERLESS_CODES: Final = frozenset({0, 5})
 """What brokers say of a topic some of whose partitions have no leader."""
 _HEAD_START: Final = 1.0
@@ -61,7 +61,8 @@ class Cluster:
     """
 
     def __init__(self, addresses: str, settings: ConnectionSettings, group: TaskGroup, *, owner: str) -> None:
-        self._bootstrap = parse_addresses(addresses, default_port=DEFAULT_PORT)
+        given = checked_text(addresses, "an address, HOST:PORT or several of them, comma-separated,")
+        self._bootstrap = parse_addresses(given, default_port=DEFAULT_PORT)
         self._settings = settings
         self._group = group
         self._owner = owner
@@ -71,6 +72,8 @@ class Cluster:
         self._metadata = ClusterMetadata()
         self._pauses = Pauses(self.new_backoff)
         self._refreshing = Refreshing(self._ask_for_topics)
+        self._news = anyio.Event()
+        """Set, and forgotten, when a topic has other partitions than before."""
 
     def new_backoff(self) -> Backoff:
         """Make a backoff of the settings."""
@@ -94,6 +97,10 @@ class Cluster:
         if found is None or partition >= len(found.partitions):
             return None
         return found.partitions[partition].leader_epoch
+
+    def has_node(self, node: int) -> bool:
+        """Say whether a node is one of the cluster's, as far as is known."""
+        return node in self._metadata.brokers
 
     def open_connection(self, node: int) -> Connection | None:
         """Return the connection for data to a node, if there is an open one."""
@@ -131,7 +138,8 @@ class Cluster:
     ) -> None:
         """Refresh every ``metadata_max_age`` seconds, until cancelled: new partitions, brokers and topics are seen.
 
-        What goes wrong is tried again: whoever uses a topic meets the reason himself.
+        Sooner where somebody else who asked has seen that a topic has other partitions than before. What goes wrong is
+        tried again: whoever uses a topic meets the reason himself.
 
         Args:
             topics: names what to ask for; None for all there are.
@@ -140,7 +148,8 @@ class Cluster:
         backoff = self.new_backoff()
         pause = self._settings.metadata_max_age
         while True:
-            await anyio.sleep(pause)
+            with anyio.move_on_after(pause):
+                await self._news.wait()
             try:
                 answer = await self.refresh(topics())
             except GomqError:
@@ -202,7 +211,10 @@ class Cluster:
             "include_topic_authorized_operations": False,
         }
         answer = read_metadata(await self.ask(Api.METADATA, values))
-        self._metadata = merge(self._metadata, answer, is_whole=topics is None)
+        before, self._metadata = self._metadata, merge(self._metadata, answer, is_whole=topics is None)
+        if has_news(before, self._metadata):
+            self._news.set()
+            self._news = anyio.Event()
         self._forget_gone()
         return replace(self._metadata, topics={name: self._metadata.topics[name] for name in answer.topics})
 
@@ -279,20 +291,3 @@ class Cluster:
             connection.close()
             raise ClosedError(self._owner)
         return connection
-
-
-def topic_error(topic: TopicMetadata) -> GomqError:
-    """Make the error that says why a topic cannot be used."""
-    if topic.error_code == UNKNOWN_TOPIC:
-        return UnknownTopicError(f"topic {topic.name!r} does not exist")
-    if topic.error_code:
-        return error_for(topic.error_code, f"topic {topic.name!r} cannot be used: {_words(topic.error_code)}")
-    where = f"partition {', '.join(map(str, topic.leaderless))}" if topic.partitions else "any partition"
-    return error_for(5, f"topic {topic.name!r} has no leader for {where}")
-
-
-def _words(error_code: int) -> str:
-    try:
-        return ErrorCode(error_code).name.replace("_", " ")
-    except ValueError:
-        return "for a reason that this client does not know"

@@ -41,24 +41,44 @@ class Connection:
         """Whether requests can be made."""
         return self._channel.is_open
 
-    def version_of(self, api: Api) -> int:
+    def version_of(self, api: Api, *, newest: int | None = None) -> int:
         """Return the version to ask in.
+
+        Args:
+            api: what is asked.
+            newest: the newest version that can say what is to be said; None for any.
 
         Raises:
             UnsupportedVersionError: there is none that both sides know.
         """
         version = self._versions.get(api)
+        offered = self._offered.get(api)
+        if version is not None and newest is not None:
+            version = min(version, newest) if offered is not None and offered.oldest <= newest else None
         if version is None:
-            offered = self._offered.get(api)
             raise UnsupportedVersionError(
                 f"{self.address} serves no version of {api.name} that this client speaks: it has "
                 f"{'none' if offered is None else _range(offered)}, this client {_range(SPOKEN[api])}"
             )
         return version
 
-    async def ask(self, api: Api, values: Values, *, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109
-        """Make a request of plain values and wait for its answer, by default for ``request_timeout`` seconds."""
-        version = self.version_of(api)
+    async def ask(
+        self,
+        api: Api,
+        values: Values,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - that of the request
+        newest: int | None = None,
+    ) -> Any:  # noqa: ANN401 - one class an API and version
+        """Make a request of plain values and wait for its answer.
+
+        Args:
+            api: what is asked.
+            values: the request's fields.
+            timeout: seconds; None for ``request_timeout``.
+            newest: as ``version_of`` has it.
+        """
+        version = self.version_of(api, newest=newest)
         timeout = self._settings.request_timeout if timeout is None else timeout
         return await self._channel.request(
             plain_request(api, version, self._settings.client_id, values, timeout=timeout)

@@ -12,6 +12,9 @@ from gomq_storage.layout import TopicPartition
 _UNKNOWN_TOPIC_PATIENCE: Final = 5.0
 """Seconds until a topic that a broker does not know is taken for deleted: it may be too new for this broker."""
 
+_AT_ONCE: Final = 32
+"""How many leaders are asked at the same time."""
+
 Ask: TypeAlias = Callable[[int, list[int]], Awaitable[Mapping[int, Any]]]
 """Asks one leader about its partitions: from a node and indexes to what it says of each."""
 
@@ -69,33 +72,37 @@ def _raise(errors: list[GomqError]) -> None:
 async def _ask_each(
     cluster: Cluster, topic: str, partitions: set[int], ask: Ask, found: dict[int, Any], what: str
 ) -> list[GomqError]:
-    """Ask each leader about its partitions; return the trouble met, if any."""
-    by_leader: dict[int, list[int]] = {}
-    trouble: list[GomqError] = []
+    """Ask all leaders about their partitions, at the same time; return the trouble met, if any."""
     if partitions and cluster.topic(topic) is None:
         return [UnknownTopicError(f"topic {topic!r} does not exist")]
+    by_leader: dict[int, list[int]] = {}
+    trouble: list[GomqError] = []
     for partition in sorted(partitions):
-        leader = cluster.leader(topic, partition)
-        if leader is None:
-            trouble.append(LeaderNotAvailableError(f"{TopicPartition(topic, partition)} has no leader"))
-        else:
+        if (leader := cluster.leader(topic, partition)) is not None:
             by_leader.setdefault(leader, []).append(partition)
-    for leader, led in by_leader.items():
+        else:
+            trouble.append(LeaderNotAvailableError(f"{TopicPartition(topic, partition)} has no leader"))
+    limiter = anyio.CapacityLimiter(_AT_ONCE)
+
+    async def ask_one(leader: int, led: list[int]) -> None:
         try:
-            results = await ask(leader, led)
+            async with limiter:
+                results = await ask(leader, led)
         except GomqError as error:
             trouble.append(error)
-            continue
-        for partition in led:
-            problem = _problem(what.replace("{}", str(TopicPartition(topic, partition))), results.get(partition))
-            if problem is None:
-                found[partition] = results[partition]
-            else:
-                trouble.append(problem)
+            return
+        problems = {each: _problem(what, TopicPartition(topic, each), results.get(each)) for each in led}
+        found.update((each, results[each]) for each, problem in problems.items() if problem is None)
+        trouble.extend(problem for problem in problems.values() if problem is not None)
+
+    async with anyio.create_task_group() as group:
+        for leader, led in by_leader.items():
+            group.start_soon(ask_one, leader, led)
     return trouble
 
 
-def _problem(what: str, result: Any) -> GomqError | None:  # noqa: ANN401 - one class a version
+def _problem(what: str, target: TopicPartition, result: Any) -> GomqError | None:  # noqa: ANN401 - one class a version
+    what = what.replace("{}", str(target))
     if result is None:
         return ProtocolError(f"{what}: the answer does not mention it")
     if result.error_code:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from gomq.errors import ProtocolError
 from gomq.net.address import Address
+from gomq_storage.layout import TopicPartition
 
 _EPOCHS_SINCE: Final = 9
 """Before this version of Metadata a broker's leader epochs may be old ones (KAFKA-9212)."""
@@ -69,6 +70,15 @@ class ClusterMetadata:
     brokers: dict[int, BrokerMetadata] = field(default_factory=dict)
     topics: dict[str, TopicMetadata] = field(default_factory=dict)
 
+    def racks(self) -> dict[TopicPartition, frozenset[str]]:
+        """Say in which racks each partition of the topics has replicas, whether they are in sync or not."""
+        of_nodes = {node: broker.rack for node, broker in self.brokers.items() if broker.rack}
+        return {
+            TopicPartition(name, each.index): frozenset(of_nodes[node] for node in each.replicas if node in of_nodes)
+            for name, topic in self.topics.items()
+            for each in topic.partitions
+        }
+
 
 def read_metadata(response: Any) -> ClusterMetadata:  # noqa: ANN401 - one class a version
     """Make values of a Metadata response of any version.
@@ -102,6 +112,16 @@ def merge(known: ClusterMetadata, answer: ClusterMetadata, *, is_whole: bool) ->
     for name, topic in answer.topics.items():
         topics[name] = _newest(known.topics.get(name), topic)
     return replace(answer, topics=topics)
+
+
+def has_news(before: ClusterMetadata, now: ClusterMetadata) -> bool:
+    """Say whether a topic that was asked for before has other partitions: more, or those of one that was made anew."""
+    both = [(before.topics[name], topic) for name, topic in now.topics.items() if name in before.topics]
+    return any(
+        (old.topic_id, len(old.partitions)) != (new.topic_id, len(new.partitions))
+        for old, new in both
+        if old.error_code in {0, _UNKNOWN_TOPIC} and not new.error_code
+    )
 
 
 def _newest(known: TopicMetadata | None, topic: TopicMetadata) -> TopicMetadata:

@@ -61,9 +61,10 @@ class Consumer(Reading):
             hears of these too.
         request_timeout: seconds for one answer; the connection is given up then.
         retry_timeout: seconds to look for a lost broker before the iteration raises.
+        rack: where this consumer is, to fetch from replicas there; see ``ConsumerSettings``.
         client_id: what brokers call this client.
         security: how connections are protected.
-        settings: all settings at once, instead of the four before.
+        settings: all settings at once, instead of the five before.
 
     Raises:
         ConfigurationError: arguments that cannot work.
@@ -88,6 +89,7 @@ class Consumer(Reading):
         on_lost: OnChange | None = None,
         request_timeout: float = 30.0,
         retry_timeout: float = 120.0,
+        rack: str | None = None,
         client_id: str = "gomq",
         security: Security | None = None,
         settings: ConsumerSettings | None = None,
@@ -98,6 +100,7 @@ class Consumer(Reading):
                 client_id=client_id, request_timeout=request_timeout, security=security or Security()
             ),
             retry_timeout=retry_timeout,
+            rack=rack,
         )
         super().__init__(chosen_subscription(topics, partitions), Intake(settings, policy))
         self._address = address

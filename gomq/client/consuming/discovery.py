@@ -5,8 +5,9 @@ from typing import Final
 
 import anyio
 
-from gomq.client.cluster.cluster import UNKNOWN_TOPIC, Cluster, topic_error
+from gomq.client.cluster.cluster import Cluster
 from gomq.client.cluster.metadata import ClusterMetadata, TopicMetadata
+from gomq.client.cluster.topic_errors import UNKNOWN_TOPIC, topic_error
 from gomq.client.consuming.offsets import NO_OFFSET, look_up
 from gomq.client.consuming.settings import ConsumerSettings, ReadPolicy
 from gomq.client.consuming.start import LATEST, Start, fixed_offset, timestamp_of

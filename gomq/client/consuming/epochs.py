@@ -12,17 +12,29 @@ _MOST: Final = 16
 
 
 class EpochTrail:
-    """The last few epochs fetched from, and where each began: the client's side of ``leader-epoch-checkpoint``."""
+    """The last few epochs fetched from, and where each began: the client's side of ``leader-epoch-checkpoint``.
+
+    Args:
+        committed: the offset to begin at and the epoch of what was consumed before it, where a commit has told that.
+    """
 
     __slots__ = ("_starts",)
 
-    def __init__(self) -> None:
+    def __init__(self, committed: tuple[int, int] | None = None) -> None:
         self._starts: list[tuple[int, int]] = []
+        if committed is not None:
+            offset, epoch = committed
+            self.note(0, 0)  # where every log begins, for a leader that knows of no epoch so late
+            self.note(epoch, max(0, offset - 1))
 
     @property
     def last(self) -> int:
         """The epoch of what was fetched last, -1 for none."""
         return self._starts[-1][0] if self._starts else NO_EPOCH
+
+    def before(self, offset: int) -> int | None:
+        """Return the epoch of what is in front of an offset, or None where that is not known."""
+        return next((epoch for epoch, start in reversed(self._starts) if start < offset), None)
 
     def note(self, epoch: int, offset: int) -> None:
         """A batch of an epoch was fetched, whose first wanted record has this offset."""

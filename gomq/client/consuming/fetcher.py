@@ -1,4 +1,4 @@
-"""Fetches ahead of the consumer: a task for each broker that leads a partition, one request of it on its way.
+"""Fetches ahead of the consumer: a task for each broker that is fetched from, one request of it on its way.
 
 A fetch asks for all the partitions that a broker leads and may wait there until something comes. Its answer is put
 into the buffer, and the next one is asked for while the consumer is still at work. What is sought, given or resumed
@@ -12,10 +12,12 @@ from typing import Any, Final
 import anyio
 from anyio.abc import TaskGroup
 
-from gomq.client.cluster.cluster import Cluster, Purpose, topic_error
-from gomq.client.consuming.progress import Progress, fetch_values
+from gomq.client.cluster.cluster import Cluster, Purpose
+from gomq.client.cluster.topic_errors import topic_error
+from gomq.client.consuming.progress import Progress
 from gomq.client.consuming.recovery import Recovery
 from gomq.client.consuming.settings import ConsumerSettings
+from gomq.client.consuming.sources import Sources, answers
 from gomq.errors import (
     CorruptMessageError,
     GomqError,
@@ -24,7 +26,6 @@ from gomq.errors import (
     UnknownTopicError,
     error_for,
 )
-from gomq.protocol.api import Api
 from gomq_storage.layout import TopicPartition
 
 _UNKNOWN_TOPIC_PATIENCE: Final = 5.0
@@ -44,6 +45,7 @@ class Fetcher:
     def __init__(self, cluster: Cluster, settings: ConsumerSettings, recovery: Recovery, tasks: TaskGroup) -> None:
         self._cluster = cluster
         self._settings = settings
+        self._sources = Sources(cluster, settings, isolation=recovery.isolation_level)
         self._recovery = recovery
         self._buffer = recovery.buffer
         self._tasks = tasks
@@ -55,11 +57,18 @@ class Fetcher:
         """Those that are asked for more beside it."""
         self._changed = anyio.Event()
 
-    def start(self, starts: Mapping[TopicPartition, int], *, is_further: bool = False) -> None:
+    def start(
+        self,
+        starts: Mapping[TopicPartition, int],
+        *,
+        epochs: Mapping[TopicPartition, int] | None = None,
+        is_further: bool = False,
+    ) -> None:
         """Fetch from these offsets on.
 
         Args:
             starts: one offset a partition; where it is fetched from already, that ends.
+            epochs: the leader epoch of what was consumed before an offset: the leader has to have that still.
             is_further: whether what was fetched before an offset was handed out, and has to be in the log still.
         """
         for target, offset in starts.items():
@@ -69,6 +78,8 @@ class Fetcher:
                 max_bytes=self._settings.fetch_bytes,
                 backoff=self._cluster.new_backoff(),
             )
+            if epochs and (epoch := epochs.get(target)) is not None:
+                progress.doubt(epoch)
             before = self._end(target)
             if before is not None and is_further:
                 before.epochs.cut(offset)
@@ -76,6 +87,11 @@ class Fetcher:
                 progress.topic_id = before.topic_id
             self._fetching[target] = progress
         self.wake()
+
+    def epoch_before(self, target: TopicPartition, offset: int) -> int | None:
+        """Return the leader epoch of what is in front of an offset, where it is known."""
+        progress = self._fetching.get(target)
+        return None if progress is None else progress.epochs.before(offset)
 
     def remove(self, targets: Collection[TopicPartition]) -> None:
         """Fetch these no longer."""
@@ -107,25 +123,25 @@ class Fetcher:
         return progress
 
     def _start_tasks(self) -> None:
-        """See to it that there is a task for each leader; that for None looks for leaders."""
-        for leader in {self._cluster.leader(*target) for target in self._fetching} - self._running:
-            self._running.add(leader)
-            self._tasks.start_soon(self._run, leader)
+        """See to it that there is a task for each node that is fetched from; that for None looks for leaders."""
+        for node in {self._sources.node_of(each) for each in self._fetching.values()} - self._running:
+            self._running.add(node)
+            self._tasks.start_soon(self._run, node)
         for node in self._waiting_at - self._beside:
             if self._due(node):
                 self._beside.add(node)
                 self._tasks.start_soon(self._run_beside, node)
 
     async def _run(self, node: int | None) -> None:
-        """Fetch from a node for as long as it leads anything."""
+        """Fetch from a node for as long as anything is to be had there."""
         try:
-            while self._buffer.is_wanted and (led := self._led_by(node)):
+            while self._buffer.is_wanted and (there := self._fetched_from(node)):
                 await self._buffer.wait_for_room()
                 started = anyio.current_time()
                 before = [(each, each.offset) for each in self._due(node)]
                 if not before:
                     await self._wait_for_change(
-                        min((each.retry_at for each in led if self._may_ask(each)), default=inf)
+                        min((each.retry_at for each in there if self._may_ask(each)), default=inf)
                     )
                 elif not await self._fetch_waiting(node, [each for each, _ in before]):
                     await self._look_for_leaders()
@@ -154,13 +170,13 @@ class Fetcher:
             self._beside.discard(node)
             self._tell()
 
-    def _led_by(self, node: int | None) -> list[Progress]:
-        return [each for each in self._fetching.values() if self._cluster.leader(*each.target) == node]
+    def _fetched_from(self, node: int | None) -> list[Progress]:
+        return [each for each in self._fetching.values() if self._sources.node_of(each) == node]
 
     def _due(self, node: int | None) -> list[Progress]:
         """What is to be asked for now."""
         now = anyio.current_time()
-        return [each for each in self._led_by(node) if each.retry_at <= now and self._may_ask(each)]
+        return [each for each in self._fetched_from(node) if each.retry_at <= now and self._may_ask(each)]
 
     def _may_ask(self, each: Progress) -> bool:
         return self._is_wanted(each) and not each.is_asked_for
@@ -203,35 +219,19 @@ class Fetcher:
         if node is None:
             return [(each, LeaderNotAvailableError(f"{each.target} has no leader")) for each in due]
         await self._recovery.follow_leader(node, due)
-        due = [each for each in due if self._is_wanted(each)]
+        due = [each for each in due if self._is_wanted(each) and self._sources.node_of(each) == node]
         if not due:
             return []
-        troubles = self._take_all(due, await self._ask(node, due, purpose))
+        troubles = self._take_all(due, await self._sources.fetch(node, due, purpose))
+        if any(self._sources.node_of(each) != node for each in due):
+            self._start_tasks()
         astray = [each for each, trouble in troubles if isinstance(trouble, OffsetOutOfRangeError)]
         return [pair for pair in troubles if pair[0] not in astray] + await self._recovery.settle(astray)
 
     def _take_all(self, due: Iterable[Progress], response: Any) -> list[tuple[Progress, GomqError]]:  # noqa: ANN401
-        """Put what came into the buffer, once of each partition; return what is wrong with which."""
-        waiting: dict[tuple[str, int], Progress] = {each.target: each for each in due}
-        troubles: list[tuple[Progress, GomqError]] = []
-        for topic in response.responses:
-            for partition in topic.partitions:
-                each = waiting.pop((topic.topic, int(partition.partition_index)), None)
-                trouble = self._take(each, partition) if each is not None and self._is_wanted(each) else None
-                if each is not None and trouble is not None:
-                    troubles.append((each, trouble))
-        return troubles
-
-    async def _ask(self, node: int, due: list[Progress], purpose: Purpose) -> Any:  # noqa: ANN401 - one class a version
-        connection = await self._cluster.connect(node, purpose)
-        max_wait = self._settings.max_wait if purpose is Purpose.DATA else 0.0
-        timeout = self._settings.connection.request_timeout + max_wait
-        isolation = self._recovery.isolation_level
-        values = fetch_values(due, self._settings, isolation=isolation, max_wait=max_wait)
-        response = await connection.ask(Api.FETCH, values, timeout=timeout)
-        if code := getattr(response, "error_code", 0):
-            raise error_for(int(code), f"{connection.address} refuses to be fetched from")
-        return response
+        """Put what came into the buffer; return what is wrong with which partition."""
+        taken = [(each, self._take(each, found)) for each, found in answers(due, response) if self._is_wanted(each)]
+        return [(each, trouble) for each, trouble in taken if trouble is not None]
 
     async def _pause_if_hurried(self, each: Progress, started: float) -> None:
         """Do not ask without end a broker that answers at once though it has nothing."""
@@ -253,14 +253,16 @@ class Fetcher:
         self._start_tasks()
 
     def _take(self, each: Progress, partition: Any) -> GomqError | None:  # noqa: ANN401 - one class a version
-        """Put a partition's batches into the buffer; return what is wrong instead, if anything."""
+        """Put a partition's batches into the buffer, or return what is wrong."""
         if partition.error_code:
             why = partition.error_code.name.replace("_", " ")
             return error_for(int(partition.error_code), f"{each.target} at offset {each.offset}: {why}")
         each.failing_since = each.gone_since = None
+        self._sources.take_hint(each, partition)
         diverging = getattr(partition, "diverging_epoch", None)
         if diverging is not None and diverging.epoch >= 0 and diverging.end_offset >= 0:
-            self._recovery.settle_divergence(each, int(diverging.epoch), int(diverging.end_offset))
+            if not self._recovery.settle_divergence(each, int(diverging.epoch), int(diverging.end_offset)):
+                each.epochs.clear()  # or it is told the same for ever
             return None
         if not partition.records:
             return None
@@ -281,6 +283,7 @@ class Fetcher:
         """Have a partition tried again after a pause, or fail with what will not pass."""
         if each.is_over:
             return
+        each.replica = None  # the leader knows better
         is_unknown = isinstance(error, UnknownTopicError)
         # a broker that cannot read its log cannot later: Kafka's consumer does not ask again either
         if (not error.retriable and not is_unknown) or isinstance(error, CorruptMessageError):

@@ -52,6 +52,7 @@ class GroupSide:
     ) -> None:
         self._choices = choices
         self._patience = consumer.retry_timeout
+        self._rack = consumer.rack
         self._require_stable = policy.isolation_level == READ_COMMITTED
         self._intake = intake
         self._connect = connect
@@ -72,6 +73,7 @@ class GroupSide:
             tasks,
             auto_commit=self._choices.auto_commit,
             require_stable=self._require_stable,
+            rack=self._rack,
             patience=self._patience,
             on_failure=self._intake.fail,
             connect_anew=self._connect,
@@ -93,9 +95,7 @@ class GroupSide:
             connect_anew=self._connect,
         )
         committed = await offsets.committed(discovery.partitions)
-        await self._reading.assigned(
-            {each: None if found is None else found.offset for each, found in committed.items()}
-        )
+        await self._reading.assigned(committed)
         offsets.start(committed)
         self._offsets = offsets
 
@@ -113,7 +113,7 @@ class GroupSide:
         if self._offsets is None or self._reading is None:
             return
         if offsets is None:
-            await self._offsets.commit_own(to_commit(self._reading.handed_out()))
+            await self._offsets.commit_own(self._reading.handed_out())
         else:
             await self._offsets.commit(to_commit(offsets))
 

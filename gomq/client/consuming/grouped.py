@@ -13,6 +13,7 @@ from gomq.client.consuming.discovery import Discovery
 from gomq.client.consuming.intake import Intake
 from gomq.client.consuming.start import Start
 from gomq.client.delivering.deliveries import Deliveries
+from gomq.client.groups.offsets import CommittedOffset, OffsetAndMetadata
 from gomq_storage.layout import TopicPartition
 
 OnChange: TypeAlias = Callable[[frozenset[TopicPartition]], Awaitable[None] | None]
@@ -70,20 +71,22 @@ class GroupReading:
         """Say what is subscribed to and exists."""
         return self._discovery.topics
 
-    async def assigned(self, added: Mapping[TopicPartition, int | None]) -> None:
+    async def assigned(self, added: Mapping[TopicPartition, CommittedOffset | None]) -> None:
         """Begin; nothing is handed out before whoever wants to know has been told, who may seek elsewhere.
 
         What was not there when this consumer came is read from its first message on: Kafka's consumers begin where it
         ends by the time they notice it, and miss what was published before (KAFKA-12478).
         """
         self._awaited = set(added)
-        unknown = {partition for partition, offset in added.items() if offset is None}
+        committed = {partition: found for partition, found in added.items() if found is not None}
+        unknown = added.keys() - committed.keys()
         new = {each for each in unknown if each.partition >= self._first_counts.get(each.topic, 0)}
         starts = await self._discovery.starts(unknown - new, self._start, now_ms=time.time_ns() // 1_000_000)
         starts |= await self._discovery.starts(new, "earliest", now_ms=0)
-        starts |= {partition: offset for partition, offset in added.items() if offset is not None}
+        starts |= {partition: found.offset for partition, found in committed.items()}
+        epochs = {each: found.leader_epoch for each, found in committed.items() if found.leader_epoch is not None}
         here = frozenset(self._awaited)
-        self._intake.assign({partition: starts[partition] for partition in here})
+        self._intake.assign({partition: starts[partition] for partition in here}, epochs=epochs)
         with self._intake.withheld(here):
             await _tell(self._listeners.assigned, here)
 
@@ -116,15 +119,28 @@ class GroupReading:
         elif is_news:
             self._tasks.start_soon(_tell, self._listeners.revoked, is_news)
 
-    def commit_points(self) -> Mapping[TopicPartition, int]:
+    def commit_points(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
         """Say how far everything is processed."""
-        return self._intake.reader.commit_points() if self.deliveries is None else self.deliveries.points()
+        if self.deliveries is not None:
+            return self._with_epochs(self.deliveries.points())
+        return self._with_epochs(self._intake.reader.commit_points())
 
-    def handed_out(self) -> Mapping[TopicPartition, int]:
+    def handed_out(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
         """Say how far everything is handed out, which is what a user means who commits without saying more."""
         if self.deliveries is not None:
-            return self.deliveries.points()
-        return {partition: self._intake.position(partition) for partition in self._intake.assignment}
+            return self._with_epochs(self.deliveries.points())
+        return self._with_epochs({each: self._intake.position(each) for each in self._intake.assignment})
+
+    def _with_epochs(self, points: Mapping[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:
+        """Say with each offset in which leader epoch the message before it was written (KIP-320).
+
+        One of a topic that is gone, though another has its name, is none to commit.
+        """
+        return {
+            each: OffsetAndMetadata(offset, leader_epoch=self._intake.epoch_before(each, offset))
+            for each, offset in points.items()
+            if each not in self._intake.outdated
+        }
 
 
 async def _tell(listener: OnChange | None, partitions: frozenset[TopicPartition]) -> None:

@@ -37,6 +37,7 @@ class Intake:
         self._paused: set[TopicPartition] = set()
         self._beyond: frozenset[TopicPartition] = frozenset()
         """Those that an iteration with an end has read to that end."""
+        self._outdated: set[TopicPartition] = set()
         self.drops_unknown: bool = False
         """Whether a topic may be deleted, and made anew, and is read from its first message on then; if not, that ends
         the iteration."""
@@ -51,6 +52,11 @@ class Intake:
     def paused(self) -> frozenset[TopicPartition]:
         """What is read later."""
         return frozenset(self._paused)
+
+    @property
+    def outdated(self) -> frozenset[TopicPartition]:
+        """What is not read on as nothing consumed is in the log: perhaps the topic was deleted and made anew."""
+        return frozenset(self._outdated)
 
     @property
     def is_closed(self) -> bool:
@@ -69,14 +75,23 @@ class Intake:
         self._fetcher = Fetcher(cluster, self._settings, recovery, tasks)
         self.drops_unknown = drops_unknown
 
-    def assign(self, starts: Mapping[TopicPartition, int]) -> None:
-        """Read more partitions, from these offsets on; those that are read already begin anew."""
-        self._begin(starts)
+    def assign(
+        self, starts: Mapping[TopicPartition, int], *, epochs: Mapping[TopicPartition, int] | None = None
+    ) -> None:
+        """Read more partitions, from these offsets on; those that are read already begin anew.
+
+        Args:
+            starts: one offset a partition.
+            epochs: the leader epoch of what was consumed before that, where it is known: should the log have been cut
+                since, it is seen.
+        """
+        self._begin(starts, epochs)
 
     def revoke(self, partitions: Collection[TopicPartition]) -> None:
         """Read these no longer: what was fetched of them is dropped, and they have no position any more."""
         self._paused.difference_update(partitions)
         self._beyond = self._beyond.difference(partitions)
+        self._outdated.difference_update(partitions)
         self.reader.forget(partitions)
         self._buffer.drop(partitions)
         self._fetching.remove(partitions)
@@ -96,6 +111,10 @@ class Intake:
     def position(self, partition: TopicPartition) -> int:
         """Return the offset that is handed out next, or a lower one where that does not exist any more."""
         return self.reader.position(partition)
+
+    def epoch_before(self, partition: TopicPartition, offset: int) -> int | None:
+        """Return the leader epoch of the message in front of an offset, where it is known."""
+        return self._fetching.epoch_before(partition, offset)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Go on at another offset. What was fetched before is not handed out; a pause lasts."""
@@ -168,6 +187,10 @@ class Intake:
         self._fetching.start({partition: position}, is_further=True)
         self._hold((self._paused | self._beyond).intersection([partition]))
 
+    def outdate(self, partition: TopicPartition) -> None:
+        """Take a position for one that means nothing any more, until something else is sought."""
+        self._outdated.add(partition)
+
     def give_up(self, partitions: Collection[TopicPartition]) -> None:
         """Stop reading those of which brokers have said for a while that they do not exist any more."""
         self.revoke([each for each in partitions if self._fetching.is_gone(each)])
@@ -186,11 +209,12 @@ class Intake:
         assert self._fetcher is not None  # opened with its consumer
         return self._fetcher
 
-    def _begin(self, starts: Mapping[TopicPartition, int]) -> None:
+    def _begin(self, starts: Mapping[TopicPartition, int], epochs: Mapping[TopicPartition, int] | None = None) -> None:
         self._buffer.drop(starts.keys())
         self._beyond = self._beyond.difference(starts)
+        self._outdated.difference_update(starts)
         self.reader.start(starts)
-        self._fetching.start(starts)
+        self._fetching.start(starts, epochs=epochs)
         self._hold(self._paused.intersection(starts))
         self._buffer.wake()
 

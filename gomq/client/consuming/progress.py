@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from gomq.client.cluster.backoff import Backoff
@@ -16,9 +16,8 @@ from gomq_storage.batch import BatchHeader, walk
 from gomq_storage.errors import CorruptBatchError
 from gomq_storage.layout import TopicPartition
 
-_NO_OFFSET: Final = -1
-_FINAL_EPOCH: Final = -1
-"""The session epoch of a fetch that is no part of a session (KIP-227)."""
+DOUBTED: Final = -2
+"""As the leader epoch of a partition: what was fetched has yet to be confirmed."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -34,6 +33,10 @@ class Progress:
     """In which the offset was last known to follow what was fetched."""
     topic_id: UUID | None = None
     """The topic's, where brokers say it: one that is deleted and made anew has another."""
+    replica: int | None = None
+    """The node that the leader wants to be fetched from instead of itself (KIP-392)."""
+    replica_until: float = -inf
+    """When the leader is asked again."""
     retry_at: float = -inf
     failing_since: float | None = None
     gone_since: float | None = None
@@ -42,6 +45,18 @@ class Progress:
     """Whether another has taken its place, or none: then what comes for it counts for nothing."""
     is_asked_for: bool = False
     """Whether a request for it is on its way."""
+
+    @property
+    def wanted(self) -> tuple[int, int, int, int]:
+        """What a fetch says: offset, leader epoch, epoch of what was fetched last, and bytes at most."""
+        # a replica may lack what was fetched only because it is behind
+        last_epoch = self.epochs.last if self.replica is None else NO_EPOCH
+        return self.offset, self.leader_epoch, last_epoch, self.max_bytes
+
+    def doubt(self, epoch: int) -> None:
+        """Have a leader confirm first that it has what was consumed before, in an epoch that a commit tells."""
+        self.epochs = EpochTrail((self.offset, epoch))
+        self.leader_epoch = DOUBTED
 
     def take(self, data: bytes, aborted: Iterable[tuple[int, int]], settings: ConsumerSettings) -> Chunk | None:
         """Make a chunk of what came, and go on behind it; None where that is no whole batch that is new.
@@ -97,46 +112,3 @@ class Progress:
         if self.max_bytes >= limit:
             raise MessageTooLargeError(f"{self.target} at offset {self.offset}: a batch of more than {limit} bytes")
         self.max_bytes = min(2 * self.max_bytes, limit)
-
-
-def fetch_values(
-    due: Iterable[Progress], settings: ConsumerSettings, *, isolation: int, max_wait: float
-) -> dict[str, Any]:
-    """Make the values of a Fetch request, no part of a session.
-
-    Args:
-        due: what to fetch.
-        settings: limits.
-        isolation: 1 wants nothing behind the first open transaction.
-        max_wait: seconds for which the broker may hold the request while it has nothing.
-    """
-    due = list(due)
-    topics: dict[str, list[dict[str, Any]]] = {}
-    for each in due:
-        topics.setdefault(each.target.topic, []).append({
-            "partition": each.target.partition,
-            "current_leader_epoch": each.leader_epoch,
-            "fetch_offset": each.offset,
-            "last_fetched_epoch": each.epochs.last,
-            "log_start_offset": _NO_OFFSET,
-            "partition_max_bytes": each.max_bytes,
-        })  # fmt: skip
-    return {
-        "cluster_id": None,
-        "replica_id": -1,
-        "max_wait": round(max_wait * 1000),
-        "min_bytes": 1,
-        "max_bytes": _max_bytes(due, settings),
-        "isolation_level": isolation,
-        "session_id": 0,
-        "session_epoch": _FINAL_EPOCH,
-        "topics": [{"topic": topic, "partitions": partitions} for topic, partitions in topics.items()],
-        "forgotten_topics_data": [],
-        "rack_id": "",
-    }
-
-
-def _max_bytes(due: Iterable[Progress], settings: ConsumerSettings) -> int:
-    """Have half of the buffer filled at once, as far as an answer may be that large, but one partition in full."""
-    most = settings.connection.max_response_bytes // 2
-    return max(min(settings.buffer_bytes // 2, most), *(each.max_bytes for each in due))

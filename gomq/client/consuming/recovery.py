@@ -8,7 +8,7 @@ from gomq.client.consuming.buffer import FetchBuffer
 from gomq.client.consuming.epochs import NO_EPOCH
 from gomq.client.consuming.fetched import Chunk
 from gomq.client.consuming.offsets import look_up
-from gomq.client.consuming.progress import Progress
+from gomq.client.consuming.progress import DOUBTED, Progress
 from gomq.client.consuming.settings import ConsumerSettings, ReadPolicy
 from gomq.client.consuming.start import EARLIEST, LATEST
 from gomq.errors import (
@@ -25,8 +25,6 @@ from gomq_storage.layout import TopicPartition
 
 _CONSUMER: Final = -1
 """As a replica id."""
-_DOUBTED: Final = -2
-"""As the leader epoch of a partition: what was fetched has yet to be confirmed."""
 
 
 class Owner(Protocol):
@@ -44,6 +42,9 @@ class Owner(Protocol):
 
     def refetch(self, partition: TopicPartition) -> None:
         """Drop what was not handed out, and fetch it again."""
+
+    def outdate(self, partition: TopicPartition) -> None:
+        """Take a position for one that means nothing any more."""
 
 
 class Recovery:
@@ -116,8 +117,11 @@ class Recovery:
             self._skip_to(each, first if self._policy.out_of_range == "earliest" else end)
         return None
 
-    def settle_divergence(self, each: Progress, epoch: int, end_offset: int) -> None:
+    def settle_divergence(self, each: Progress, epoch: int, end_offset: int) -> bool:
         """Go on where the log was cut, or have the iteration raise if it has handed out what is gone.
+
+        Returns:
+            whether it was cut; not, where the leader has all that was fetched.
 
         Args:
             each: how far fetching was.
@@ -127,10 +131,9 @@ class Recovery:
         if epoch < 0 or end_offset < 0:  # the leader has nothing that old: none of what was fetched
             epoch, end_offset = NO_EPOCH, each.offset
         offset = each.epochs.divergence(each.offset, epoch, end_offset)
-        if offset is None:
-            each.epochs.clear()
-            return
-        self._go_back(each, offset)
+        if offset is not None:
+            self._go_back(each, offset)
+        return offset is not None
 
     async def follow_leader(self, node: int, due: Iterable[Progress]) -> None:
         """Have a leader that is new confirm what was fetched from the one before it, before more is.
@@ -146,6 +149,9 @@ class Recovery:
             known = self._cluster.leader_epoch(*each.target)
             epoch = NO_EPOCH if known is None else known
             if each.leader_epoch not in (epoch, NO_EPOCH) and each.epochs.last != NO_EPOCH:
+                if each.replica is not None:  # only the leader can say
+                    each.replica = None
+                    continue
                 doubtful[each.target] = each
             each.leader_epoch = epoch
         if not doubtful:
@@ -154,7 +160,7 @@ class Recovery:
             await self.validate(node, doubtful)
         except GomqError:
             for each in doubtful.values():
-                each.leader_epoch = _DOUBTED
+                each.leader_epoch = DOUBTED
             raise
 
     def _is_made_anew(self, each: Progress) -> bool:
@@ -173,6 +179,8 @@ class Recovery:
             self.owner.refetch(each.target)
         elif self._policy.out_of_range == "raise" and not (offset == 0 and self.owner.drops_unknown):
             self.owner.refetch(each.target)
+            if offset == 0:
+                self.owner.outdate(each.target)
             self.buffer.fail(LogTruncatedError(*each.target, position=position, offset=offset), each.target)
         else:
             self.owner.seek(each.target, offset)

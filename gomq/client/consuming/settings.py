@@ -29,6 +29,10 @@ class ConsumerSettings:
     """The most that the records of one batch may take."""
     retry_timeout: float = 120.0
     """For how long a partition whose broker is gone is tried again before the iteration raises."""
+    rack: str | None = None
+    """Where this consumer is, such as the availability zone, in the words of the brokers' ``broker.rack``: it then
+    fetches from a replica there, where brokers allow it (KIP-392), and is given partitions that have one, where the
+    group's assignor looks at that (KIP-881)."""
 
     def __post_init__(self) -> None:
         for name in ("buffer_bytes", "max_decompressed_bytes", "retry_timeout"):

@@ -1,5 +1,6 @@
 """Signs of life of a member, and the clock of its session: whatever the user's code is busy with, they go on."""
 
+import logging
 from collections.abc import Callable
 from math import inf
 from typing import Final
@@ -15,6 +16,9 @@ from gomq.errors import GomqError
 EXPECTING_SECONDS: Final = 1.0
 """For how long a cooperative member that was given nothing at first looks out for others to give something up."""
 _EXPECTING_PAUSE: Final = 0.05
+_LATE_SECONDS: Final = 1.0
+"""By how much a sign of life has to be late at least for a warning; as much as an interval between two."""
+_logger: Final = logging.getLogger("gomq.client")
 
 
 class KeepAlive:
@@ -58,6 +62,20 @@ class KeepAlive:
             soonest = min(inf if due is None else due, inf if ends is None else ends)
             with anyio.move_on_after(soonest - now):
                 await self._turns.wait()
+            self._warn_if_late(anyio.current_time() - soonest)
+
+    def _warn_if_late(self, seconds: float) -> None:
+        """Say so where this task has not had its turn: somebody does not let the event loop go on."""
+        if seconds < max(_LATE_SECONDS, self._settings.heartbeat_interval):
+            return
+        _logger.warning(
+            "group %r: a sign of life is %.1f s late, as the event loop was blocked; after session_timeout, %g s, "
+            "others are given this consumer's partitions. Have what takes so long run in a thread: "
+            "anyio.to_thread.run_sync",
+            self._settings.group_id,
+            seconds,
+            self._settings.session_timeout,
+        )
 
     async def expect_more(self) -> bool:
         """Look out for a rebalance for a moment; return whether there is one.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from gomq.client.groups.offsets import CommittedOffset, OffsetAndMetadata
 from gomq_storage.layout import TopicPartition
 
 
@@ -13,7 +14,7 @@ class Assignee(Protocol):
         """Say what is subscribed to now: each topic and how many partitions it is known to have."""
         ...
 
-    async def assigned(self, added: Mapping[TopicPartition, int | None]) -> None:
+    async def assigned(self, added: Mapping[TopicPartition, CommittedOffset | None]) -> None:
         """Begin with new partitions, each at its committed offset, None where there is none; perhaps with none."""
         ...
 
@@ -33,6 +34,6 @@ class Assignee(Protocol):
         """Drop these at once: somebody else may have them already."""
         ...
 
-    def commit_points(self) -> Mapping[TopicPartition, int]:
+    def commit_points(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
         """Say the next offset of each partition, all messages before which are processed."""
         ...

@@ -13,7 +13,7 @@ class CommitLedger:
         self._committed: dict[TopicPartition, int] = {}
 
     def changed(
-        self, points: Mapping[TopicPartition, int], among: Collection[TopicPartition]
+        self, points: Mapping[TopicPartition, OffsetAndMetadata], among: Collection[TopicPartition]
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         """Say what is to be committed now.
 
@@ -22,9 +22,9 @@ class CommitLedger:
             among: the partitions that may be committed.
         """
         return {
-            partition: OffsetAndMetadata(offset)
-            for partition, offset in points.items()
-            if partition in among and self._committed.get(partition) != offset
+            partition: point
+            for partition, point in points.items()
+            if partition in among and self._committed.get(partition) != point.offset
         }
 
     def note(self, offsets: Mapping[TopicPartition, int]) -> None:

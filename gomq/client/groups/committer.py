@@ -8,7 +8,7 @@ import anyio
 from gomq.client.groups.assignee import Assignee
 from gomq.client.groups.auto_commit import CommitLedger
 from gomq.client.groups.committed import GroupOffsets, Identity
-from gomq.client.groups.offsets import OffsetAndMetadata
+from gomq.client.groups.offsets import CommittedOffset, OffsetAndMetadata
 from gomq.client.groups.settings import GroupSettings
 from gomq.client.groups.state import ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, Member
 from gomq.client.groups.turns import Turns
@@ -51,9 +51,9 @@ class Committer:
         self._on_answer = on_answer
         self._ledger = CommitLedger()
 
-    def begin(self, starts: Mapping[TopicPartition, int | None]) -> None:
+    def begin(self, starts: Mapping[TopicPartition, CommittedOffset | None]) -> None:
         """Remember what is committed already of new partitions."""
-        self._ledger.note({partition: start for partition, start in starts.items() if start is not None})
+        self._ledger.note({partition: start.offset for partition, start in starts.items() if start is not None})
 
     def forget(self, partitions: Collection[TopicPartition]) -> None:
         """These are somebody else's."""
@@ -107,7 +107,7 @@ class Committer:
         what = f"group {self._settings.group_id!r} has rebalanced, and nothing was committed: {reason}"
         return error_for(REBALANCE_IN_PROGRESS, what)
 
-    async def commit_starts(self, starts: Mapping[TopicPartition, int | None]) -> None:
+    async def commit_starts(self, starts: Mapping[TopicPartition, CommittedOffset | None]) -> None:
         """Commit where partitions begin for which nothing was committed.
 
         Whoever reads them next, should this member die, goes on there and not at what is the end by then.

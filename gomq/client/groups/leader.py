@@ -1,11 +1,11 @@
 """A member that leads: shares out by the newest counts of partitions, and sees to it when there are more of them."""
 
-from collections.abc import Iterable
 from typing import Final
 
 import anyio
 
 from gomq.client.cluster.cluster import Cluster
+from gomq.client.cluster.metadata import ClusterMetadata
 from gomq.client.groups.leading import members_to_lead, share_out, topics_to_lead
 from gomq.client.groups.state import Member
 from gomq.errors import GomqError
@@ -39,10 +39,12 @@ class Leader:
         if joined is None or not self._member.is_leader or joined.skips_assignment:
             return {}
         members = members_to_lead(joined)
-        self._counts = counts = await self._count(topics_to_lead(members))
+        known = await self._cluster.refresh(sorted(topics_to_lead(members)))
+        self._counts = counts = _counts(known)
+        racks = known.racks() if any(member.subscription.rack for member in members.values()) else {}
         if sum(counts.values()) * len(members) < _MUCH_TO_SHARE_OUT:
-            return share_out(protocol, counts, members)
-        return await anyio.to_thread.run_sync(share_out, protocol, counts, members)
+            return share_out(protocol, counts, members, racks)
+        return await anyio.to_thread.run_sync(share_out, protocol, counts, members, racks)
 
     async def watch(self) -> None:
         """Have the group rebalance where a topic of any member has got more partitions, for ever."""
@@ -51,14 +53,13 @@ class Leader:
             if not self._member.is_leader or self._member.is_rebalancing:
                 continue
             try:
-                counts = await self._count(self._counts.keys())
+                counts = _counts(await self._cluster.refresh(sorted(self._counts)))
             except GomqError:
                 continue  # it is looked again later
             if any(counts.get(topic) != count for topic, count in self._counts.items()):
                 self._counts = counts
                 self._member.rejoin("topics have other partitions")
 
-    async def _count(self, topics: Iterable[str]) -> dict[str, int]:
-        names = sorted(topics)
-        found = (await self._cluster.refresh(names)).topics
-        return {topic: len(found[topic].partitions) if topic in found else 0 for topic in names}
+
+def _counts(known: ClusterMetadata) -> dict[str, int]:
+    return {name: len(topic.partitions) for name, topic in known.topics.items()}

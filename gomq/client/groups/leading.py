@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from gomq.client.groups.assignors import ASSIGNORS, GroupMember
+from gomq.client.groups.assignors import ASSIGNORS, GroupMember, Racks
+from gomq.client.groups.assignors.racks import NO_RACKS
 from gomq.client.groups.settings import GroupSettings
 from gomq.client.groups.state import Member
 from gomq.client.groups.steps import Joined
@@ -15,8 +16,10 @@ from gomq.client.groups.subscription import (
 from gomq.errors import ProtocolError
 
 
-def protocols(member: Member, settings: GroupSettings, topics: Iterable[str]) -> list[tuple[str, bytes]]:
-    """Say of a member, for each of its assignors, what it wants to read and what it reads."""
+def protocols(
+    member: Member, settings: GroupSettings, topics: Iterable[str], *, rack: str | None = None
+) -> list[tuple[str, bytes]]:
+    """Say of a member, for each of its assignors, what it wants to read, what it reads, and where it is."""
     wanted = tuple(sorted(topics))
     return [
         (
@@ -27,7 +30,7 @@ def protocols(member: Member, settings: GroupSettings, topics: Iterable[str]) ->
                     user_data=ASSIGNORS[name].user_data(member.previous),
                     owned=tuple(sorted(member.owned)),
                     generation=member.generation,
-                    rack=settings.rack,
+                    rack=rack,
                 )
             ),
         )
@@ -52,13 +55,20 @@ def topics_to_lead(members: Mapping[str, GroupMember]) -> set[str]:
     return {topic for member in members.values() for topic in member.topics}
 
 
-def share_out(protocol: str, counts: Mapping[str, int], members: Mapping[str, GroupMember]) -> dict[str, bytes]:
+def share_out(
+    protocol: str, counts: Mapping[str, int], members: Mapping[str, GroupMember], racks: Racks = NO_RACKS
+) -> dict[str, bytes]:
     """Say what each member is given.
 
     Args:
         protocol: the assignor that the group chose.
         counts: how many partitions each topic has.
         members: all of them.
+        racks: where replicas are, where that matters.
     """
-    assignment = ASSIGNORS[protocol].assign(counts, members)
+    assignor = ASSIGNORS[protocol]
+    if assignor.assign_by_rack is not None:
+        assignment = assignor.assign_by_rack(counts, members, racks)
+    else:
+        assignment = assignor.assign(counts, members)
     return {member_id: encode_assignment(partitions) for member_id, partitions in assignment.items()}

@@ -40,8 +40,9 @@ class Membership:
         tasks: where its tasks run, and where errors of the assignee are raised.
         auto_commit: whether to commit the assignee's points.
         require_stable: whether committed offsets have to wait for transactions, as ``read_committed`` wants it.
+        rack: where the member is, for assignors.
         patience: seconds for which a coordinator that is gone is looked for.
-        on_failure: told once when the membership has ended for good after it had begun; None raises that in ``tasks``.
+        on_failure: told once when the membership that had begun has ended for good; None raises that in ``tasks``.
         connect_anew: how to reach the coordinator for good-bye where the cluster's connections are cancelled.
     """
 
@@ -54,11 +55,12 @@ class Membership:
         *,
         auto_commit: bool,
         require_stable: bool = False,
+        rack: str | None = None,
         patience: float = 120.0,
         on_failure: Callable[[GomqError], None] | None = None,
         connect_anew: ConnectAnew | None = None,
     ) -> None:
-        self._settings = settings
+        self._settings, self._rack = settings, rack
         self._assignee = assignee
         self._patience = patience
         self._on_failure = on_failure
@@ -226,7 +228,7 @@ class Membership:
     async def _join(self, reason: str) -> bool:
         topics = self._assignee.topics()
         self._member.joining(topics, anyio.current_time())
-        offered = protocols(self._member, self._settings, topics)
+        offered = protocols(self._member, self._settings, topics, rack=self._rack)
         answer = await self._conversation.join(self._member, offered, reason)
         return self._member.join_answered(answer, anyio.current_time())
 
@@ -246,11 +248,10 @@ class Membership:
 
     async def _assign(self, added: frozenset[TopicPartition]) -> None:
         generation = self._member.generation
-        starts: dict[TopicPartition, int | None] = {}
+        starts: dict[TopicPartition, CommittedOffset | None] = {}
 
         async def read_starts() -> bool:
-            offsets = await self._committer.offsets.committed_once(added)
-            starts.update({each: None if found is None else found.offset for each, found in offsets.items()})
+            starts.update(await self._committer.offsets.committed_once(added))
             return False
 
         if added:

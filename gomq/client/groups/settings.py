@@ -32,8 +32,6 @@ class GroupSettings:
     """Pause between automatic commits."""
     drain_timeout: float = 10.0
     """How long to wait, before partitions are given away, until what is in hand is processed."""
-    rack: str | None = None
-    """Where this consumer runs, for leaders that assign by rack (KIP-881)."""
 
     def __post_init__(self) -> None:
         for name in ("session_timeout", "heartbeat_interval", "rebalance_timeout", "commit_interval"):

@@ -38,7 +38,7 @@ class StandaloneOffsets:
         self,
         cluster: Cluster,
         settings: GroupSettings,
-        commit_points: Callable[[], Mapping[TopicPartition, int]] | None,
+        commit_points: Callable[[], Mapping[TopicPartition, OffsetAndMetadata]] | None,
         tasks: TaskGroup,
         *,
         require_stable: bool,

@@ -2,15 +2,19 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import anyio
 
 from gomq.client.producing.batch import OutgoingBatch, size_of
 from gomq.client.producing.lane import Lane
-from gomq.errors import ClosedError, GomqError
+from gomq.errors import ClosedError, GomqError, MessageTooLargeError
 from gomq_storage.batch import HEADER_SIZE
 from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord
+
+_LARGEST_REQUEST: Final = 100 << 20
+"""``socket.request.max.bytes`` where nobody has changed it; where somebody has, ``buffer_bytes`` says so."""
 
 
 class Accumulator:
@@ -72,6 +76,19 @@ class Accumulator:
         batch = None if lane is None else lane.open_batch
         return batch is not None and batch.size < self._max_batch_bytes
 
+    def check_size(self, size: int, topic: str) -> None:
+        """Check that one message could be sent at all: a broker closes the connection on which a larger request comes.
+
+        Raises:
+            MessageTooLargeError: it could not. Kafka: ``KafkaProducer.ensureValidRecordSize``.
+        """
+        if size > max(self._buffer_bytes, _LARGEST_REQUEST):
+            raise MessageTooLargeError(
+                f"a message of {size} bytes for topic {topic!r}: brokers take requests of {_LARGEST_REQUEST} bytes; "
+                "publish smaller messages, or raise the broker's socket.request.max.bytes, the topic's "
+                "max.message.bytes and the producer's buffer_bytes"
+            )
+
     def reserve(self, size: int) -> None:
         """Count a message that is not in a batch yet; a negative size gives the room back."""
         self._size += size
@@ -119,9 +136,10 @@ class Accumulator:
     def begin(
         self, target: TopicPartition, record: NewRecord, *, now: float, deadline: float
     ) -> tuple[OutgoingBatch, int]:
-        """Open a batch with a record, however large, behind all others of the partition."""
+        """Open a batch with a record, however large within ``check_size``, behind all others of the partition."""
         self.check_open()
         size = size_of(record)
+        self.check_size(size, target.topic)
         lane = self.lane(target)
         batch = OutgoingBatch(target, now=now, deadline=deadline)
         lane.waiting.append(batch)

@@ -7,8 +7,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from gomq.client.cluster.backoff import Backoff
-from gomq.client.cluster.cluster import Cluster, Purpose, topic_error
+from gomq.client.cluster.cluster import Cluster, Purpose
 from gomq.client.cluster.connection import Connection
+from gomq.client.cluster.metadata import TopicMetadata
+from gomq.client.cluster.topic_errors import topic_error
 from gomq.client.producing.accumulator import Accumulator
 from gomq.client.producing.batch import OutgoingBatch
 from gomq.client.producing.identity import MAX_EPOCH, Identity
@@ -112,6 +114,10 @@ class Errands:
                 found = (await self._cluster.refresh([topic], may_create=self._may_create)).topics.get(topic)
                 if found is not None and found.error_code:
                     raise topic_error(found)
+                if found is not None and (gone := _without_partition(waiting, found)):
+                    self._on_done()
+                    waiting = gone
+                    raise UnknownTopicError(f"{gone[0].target} is not there any more: the topic was made anew")
                 unknown_since = None
             except GomqError as error:
                 self._trouble.note(error)
@@ -167,3 +173,8 @@ class Errands:
             for batch in lane.unfinished:
                 if not batch.is_done and not batch.is_in_flight:
                     self._accumulator.give_up(batch, error, gave_up=False)
+
+
+def _without_partition(lanes: list[Lane[OutgoingBatch]], topic: TopicMetadata) -> list[Lane[OutgoingBatch]]:
+    """Pick the lanes of partitions that a topic does not have: those of one before it, which had more of them."""
+    return [lane for lane in lanes if lane.target.partition >= len(topic.partitions)]

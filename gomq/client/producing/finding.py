@@ -12,6 +12,7 @@ from anyio.abc import TaskGroup
 
 from gomq.client.cluster.cluster import Cluster
 from gomq.client.cluster.metadata import TopicMetadata
+from gomq.client.message import checked_text
 from gomq.client.raising import own_copy
 from gomq.errors import BrokerTimeoutError, ClosedError, GomqError, UnknownTopicError
 
@@ -66,9 +67,10 @@ class TopicFinder:
         return [seeker for waiting in self._seekers.values() for seeker in waiting]
 
     def seek(self, name: str, seeker: Seeker) -> None:
-        """Have somebody told of a topic, after those who asked before."""
+        """Have somebody told of a topic, after those who asked before; ``TypeError`` where that is no name."""
         if self._is_closed:
             raise ClosedError("producer")
+        checked_text(name, "a topic")
         waiting = self._seekers.get(name)
         if waiting is None:
             waiting = self._seekers[name] = deque()

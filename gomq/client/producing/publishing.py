@@ -146,6 +146,7 @@ class Publishing:
         if size > self._settings.max_batch_bytes - HEADER_SIZE and len(values) > 1:
             middle = len(values) // 2
             return await self._add_values(values[:middle]) + await self._add_values(values[middle:])
+        self._accumulator.check_size(size, self._topic.name)
         while len(self._under_way) >= self._most_under_way or not self._accumulator.has_room:
             await self._wait_for_first()
         batch = await self._encode(values, self._intake.choose(self._topic, None, self._partition, size))

@@ -90,7 +90,7 @@ async def test_outside_of_its_block_an_admin_says_so(broker: gomq.Broker):
 async def test_the_controller_is_looked_for_where_it_has_moved(fake: FakeCluster):
     fake.next(Api.CREATE_TOPICS, fails_with(41), fails_with(41))
     settings = ConnectionSettings(first_backoff=0.01)
-    async with gomq.Admin(fake.address, settings=settings, retry_timeout=0.2) as admin:
+    async with gomq.Admin(fake.address, settings=settings, retry_timeout=0.5) as admin:
         assert await admin.create_topic("orders")
         assert len(fake.asked(Api.CREATE_TOPICS)) == 3
         fake.always(Api.DELETE_TOPICS, fails_with(41))

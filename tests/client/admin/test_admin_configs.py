@@ -229,7 +229,7 @@ async def test_each_leader_is_asked_about_its_partitions_and_looked_for_where_it
         (each.node, [int(wanted.partition_index) for wanted in each.body.topics[0].partitions])
         for each in pair.asked(Api.DELETE_RECORDS)
     ]
-    assert asked == [(1, [0, 2]), (2, [1]), (2, [0]), (1, [1])]
+    assert (sorted(asked[:2]), sorted(asked[2:])) == ([(1, [0, 2]), (2, [1])], [(1, [1]), (2, [0])])
 
 
 async def test_a_partition_that_the_answer_leaves_out_is_an_error(fake: FakeCluster):

@@ -57,7 +57,7 @@ async def test_a_coordinator_that_is_not_ready_is_waited_for(fake: FakeCluster, 
 async def test_a_coordinator_that_does_not_get_ready_is_waited_for_until_a_deadline(fake: FakeCluster):
     fake.always(Api.FIND_COORDINATOR, coordinator_is(1))
     fake.always(Api.DESCRIBE_GROUPS, group_is("", error_code=LOADING))
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with admin_of(fake, retry_timeout=0.2) as admin:
             with pytest.raises(CoordinatorLoadInProgressError, match="group 'workers' cannot be described"):
                 await admin.describe_group("workers")
@@ -66,7 +66,7 @@ async def test_a_coordinator_that_does_not_get_ready_is_waited_for_until_a_deadl
 
 async def test_a_coordinator_that_nobody_knows_is_an_error_in_the_end(fake: FakeCluster):
     fake.always(Api.FIND_COORDINATOR, coordinator_is(7))
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with admin_of(fake, retry_timeout=0.2) as admin:
             with pytest.raises(ConnectionFailedError, match="node 7"):
                 await admin.describe_group("workers")

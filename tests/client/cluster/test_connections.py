@@ -38,7 +38,7 @@ async def test_the_first_address_may_belong_to_something_else(fake: FakeCluster,
 
 @pytest.mark.parametrize("client", [gomq.Producer, gomq.Admin, lambda address: gomq.Consumer(address, "orders")])
 async def test_where_nobody_listens_the_address_and_the_reason_are_told(client: Any, dead_address: str):
-    with anyio.fail_after(5), pytest.raises(gomq.ConnectionFailedError) as caught:
+    with anyio.fail_after(20), pytest.raises(gomq.ConnectionFailedError) as caught:
         async with client(dead_address):
             raise AssertionError("not reached")
 
@@ -91,8 +91,8 @@ async def test_a_peer_that_is_no_broker_is_told_apart(
     fake: FakeCluster, fault: Fault, kind: type[GomqError], complaint: str
 ):
     fake.always(Api.API_VERSIONS, fault)
-    settings = ConnectionSettings(connect_timeout=0.2)
-    with anyio.fail_after(5), pytest.raises(kind, match=complaint):
+    settings = ConnectionSettings(connect_timeout=0.2 if fault is stays_silent else 20)
+    with anyio.fail_after(20), pytest.raises(kind, match=complaint):
         async with gomq.Admin(fake.address, settings=settings):
             raise AssertionError("not reached")
 
@@ -142,9 +142,9 @@ async def test_an_api_that_the_broker_lacks_is_named(fake: FakeCluster):
 
 
 async def test_a_broker_that_does_not_answer_is_given_up_and_connected_to_anew(fake: FakeCluster):
-    async with gomq.Admin(fake.address, request_timeout=0.1) as admin:
+    async with gomq.Admin(fake.address, request_timeout=0.5) as admin:
         fake.next(Api.METADATA, stays_silent)
-        with pytest.raises(RequestTimeoutError, match=r"did not answer METADATA within 0.1 s"):
+        with pytest.raises(RequestTimeoutError, match=r"did not answer METADATA within 0.5 s"):
             await admin.list_topics()
         assert await admin.list_topics() == []
 

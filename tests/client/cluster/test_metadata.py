@@ -10,6 +10,7 @@ from gomq.client.cluster.metadata import ClusterMetadata, merge, read_metadata
 from gomq.errors import ProtocolError
 from gomq.protocol.api import SPOKEN, Api
 from gomq.protocol.entities import build, schema
+from gomq_storage.layout import TopicPartition
 
 NO_ID = UUID(int=0)
 
@@ -156,3 +157,14 @@ def test_partitions_that_cannot_be_are_refused(indexes: list[int]):
 def test_brokers_that_nobody_could_reach_are_refused(nodes: list[dict[str, Any]], complaint: str):
     with pytest.raises(ProtocolError, match=complaint):
         read(nodes=nodes)
+
+
+def test_partitions_are_in_the_racks_of_their_replicas():
+    nodes = (node(1) | {"rack": "here"}, node(2) | {"rack": "there"}, node(3))
+    replicas = [(1, 2), (3,), (2, 9), ()]
+    metadata = read(
+        *[topic(*(partition(at) | {"replica_nodes": each} for at, each in enumerate(replicas)))], nodes=nodes
+    )
+
+    assert list(metadata.racks().values()) == [{"here", "there"}, set(), {"there"}, set()]
+    assert list(metadata.racks()) == [TopicPartition("orders", index) for index in range(4)]

@@ -12,6 +12,7 @@ from gomq.client.cluster.settings import ConnectionSettings
 from gomq.errors import ConnectionFailedError
 from gomq.protocol.api import Api
 from tests.support.clusters import open_connections, reached
+from tests.support.fake_answers import Partition
 from tests.support.fake_broker import FakeCluster, fails_with, waits_for
 from tests.support.waiting import until
 
@@ -148,4 +149,27 @@ async def test_topics_are_asked_for_again_when_what_is_known_is_old(fake: FakeCl
         fake.answers.make_topic("orders", partitions=5)
         await fake.start(1)
         await until(lambda: 5 in heard)
+        group.cancel_scope.cancel()
+
+
+async def test_other_partitions_that_somebody_has_met_are_told_at_once(fake: FakeCluster):
+    heard: list[int] = []
+    async with reached(fake.address) as cluster, anyio.create_task_group() as group:
+        fake.answers.make_topic("orders")
+        await cluster.refresh(["orders"])
+        group.start_soon(
+            cluster.keep_fresh,
+            lambda: ["orders"],
+            lambda answer: heard.append(len(answer.topics["orders"].partitions)),
+        )
+        await anyio.wait_all_tasks_blocked()
+        await cluster.refresh(["orders"])
+        fake.answers.make_topic("orders", partitions=3)
+        await cluster.refresh(["orders"])
+        await until(lambda: heard == [3])
+        partitions = fake.answers.topics.pop("orders")
+        await cluster.refresh(["orders"])
+        fake.answers.topics["orders"] = [*partitions, Partition()]
+        await cluster.refresh(["orders"])
+        await until(lambda: heard == [3, 4])
         group.cancel_scope.cancel()

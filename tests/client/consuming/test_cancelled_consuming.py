@@ -93,6 +93,6 @@ async def test_entering_that_is_cancelled_leaves_nothing_behind(fake: FakeCluste
             await anyio.sleep_forever()
         return []
 
-    consumer = gomq.Consumer(fake.address, "orders", settings=quick())
+    consumer = gomq.Consumer(fake.address, "orders")
     assert await cancelled_after(turns, enter, consumer) == []
     assert consumer._intake.is_closed

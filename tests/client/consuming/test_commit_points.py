@@ -30,7 +30,7 @@ async def following(reader: Reader) -> Message:
     """The next message, as the consumer hands it out."""
     for message in reader.unread:
         return message
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         assert await reader.load()
     return next(reader.unread)
 
@@ -94,7 +94,7 @@ async def test_what_is_drained_is_finished_first_and_no_more_of_it_comes(reader:
 
 async def test_nothing_in_hand_of_a_partition_needs_no_waiting(reader: Reader):
     await following(reader)
-    with anyio.fail_after(1):
+    with anyio.fail_after(20):
         await reader.wait_until_let_go([SECOND])
 
 

@@ -72,7 +72,7 @@ async def test_batches_end_where_they_are_told_and_the_rest_comes_later(broker: 
 async def test_batches_of_an_empty_topic_end_at_once(broker: gomq.Broker):
     await fill(broker.address, 0, partitions=2)
     async with gomq.Consumer(broker.address, "orders", replay=True) as consumer:
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             assert [batch async for batch in consumer.batches(until=await consumer.end_offsets())] == []
 
 
@@ -120,7 +120,7 @@ async def test_positions_and_offsets(broker: gomq.Broker):
 
 
 async def test_an_unknown_topic_is_named_and_not_created(broker: gomq.Broker):
-    with anyio.fail_after(5), pytest.raises(gomq.UnknownTopicError, match="topic 'nowhere' does not exist"):
+    with anyio.fail_after(20), pytest.raises(gomq.UnknownTopicError, match="topic 'nowhere' does not exist"):
         async with gomq.Consumer(broker.address, "nowhere", replay=True):
             raise AssertionError("not reached")
     async with gomq.Admin(broker.address) as admin:
@@ -143,26 +143,25 @@ async def test_outside_of_its_block_a_consumer_says_so(broker: gomq.Broker):
         await consumer.end_offsets()
 
 
-async def test_a_restart_of_the_broker_is_survived_without_loss_or_duplicates(data: Path):
+async def test_a_restart_of_the_broker_is_survived_without_loss_or_duplicates(data: Path, kept_address: str):
     settings = ConsumerSettings(connection=ConnectionSettings(first_backoff=0.01, max_backoff=0.05))
     numbers: list[int] = []
 
-    async def consume(address: str) -> None:
-        async with gomq.Consumer(address, "orders", replay=True, settings=settings) as consumer:
+    async def consume() -> None:
+        async with gomq.Consumer(kept_address, "orders", replay=True, settings=settings) as consumer:
             async for batch in consumer.batches():
                 numbers.extend(int(message.value or b"") for message in batch.messages)
 
     async with anyio.create_task_group() as group:
-        async with gomq.Broker(data=data, listen="127.0.0.1:0") as broker:
-            address = broker.address
-            await fill(address, 100, max_batch_bytes=500)
-            group.start_soon(consume, address)
+        async with gomq.Broker(data=data, listen=kept_address):
+            await fill(kept_address, 100, max_batch_bytes=500)
+            group.start_soon(consume)
             await until(lambda: len(numbers) == 100)
-        async with gomq.Broker(data=data, listen=address):
-            await fill(address, 100, max_batch_bytes=500)
+        async with gomq.Broker(data=data, listen=kept_address):
+            await fill(kept_address, 100, max_batch_bytes=500)
             await until(lambda: len(numbers) == 200)
-        async with gomq.Broker(data=data, listen=address):
-            await fill(address, 100, max_batch_bytes=500)
+        async with gomq.Broker(data=data, listen=kept_address):
+            await fill(kept_address, 100, max_batch_bytes=500)
             await until(lambda: len(numbers) >= 300)
             group.cancel_scope.cancel()
 
@@ -173,10 +172,16 @@ async def test_a_cancelled_iteration_loses_nothing(broker: gomq.Broker):
     await fill(broker.address, 50)
     numbers: list[int] = []
     async with gomq.Consumer(broker.address, "orders", replay=True) as consumer:
-        with anyio.move_on_after(0.2) as scope:
+
+        async def read() -> None:
             while True:
                 numbers.append(int((await anext(consumer)).value or b""))
-        assert scope.cancelled_caught
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(read)
+            await until(lambda: len(numbers) == 50)
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
         await fill(broker.address, 3)
         with anyio.fail_after(10):
             numbers += [int((await anext(consumer)).value or b"") for _ in range(3)]

@@ -133,7 +133,7 @@ async def test_all_who_wait_for_a_chunk_are_woken_by_it():
         await buffer.wait()
         woken.append(buffer.first)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with anyio.create_task_group() as group:
             for _ in range(3):
                 group.start_soon(wait)
@@ -153,7 +153,7 @@ async def test_all_who_wait_for_room_are_woken_by_it():
         await buffer.wait_for_room()
         woken += 1
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with anyio.create_task_group() as group:
             for _ in range(3):
                 group.start_soon(wait)

@@ -70,7 +70,8 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def ask(self) -> None:
         if self.intake._buffer.size < 1500:
-            self.on_way += [(each, each.offset) for each in self.fetcher._led_by(1) if self.fetcher._is_wanted(each)]
+            there = self.fetcher._fetched_from(1)
+            self.on_way += [(each, each.offset) for each in there if self.fetcher._is_wanted(each)]
 
     @rule(
         at=st.integers(0, 5),
@@ -97,6 +98,7 @@ class Machine(RuleBasedStateMachine):
     def put(self, each: Progress, answers: list[tuple[TopicPartition, bytes]], twist: str = "none") -> None:
         offset = each.offset
         response = SimpleNamespace(
+            __version__=12,
             responses=[
                 SimpleNamespace(
                     topic=target.topic,
@@ -107,7 +109,7 @@ class Machine(RuleBasedStateMachine):
                     ],
                 )
                 for target, data in answers
-            ]
+            ],
         )
         assert not self.fetcher._take_all([each], response) or twist == "cut"
         assert each.offset >= offset
@@ -222,7 +224,7 @@ class Machine(RuleBasedStateMachine):
         self.on_way.clear()
         for _ in range(500):
             self.take(100)
-            for each in self.fetcher._led_by(1):
+            for each in self.fetcher._fetched_from(1):
                 self.put(each, [(each.target, b"".join(self.logs[each.target].read(each.offset, most=5, too_early=0)))])
             if not any(offset >= self.next[target] for target in self.next for offset in self.logs[target].offsets):
                 return

@@ -47,7 +47,7 @@ async def test_an_iteration_with_an_end_ends_behind_the_last_marker(fake: FakeCl
     async with gomq.Consumer(
         fake.address, "orders", replay=True, isolation="read_committed", settings=quick()
     ) as consumer:
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             batches = [batch async for batch in consumer.batches(until=await consumer.end_offsets())]
     assert [message.value for batch in batches for message in batch] == [b"committed", b"later"]
 

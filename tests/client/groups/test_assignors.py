@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given, strategies as st
 
-from gomq.client.groups.assignors import ASSIGNORS, Assignment, GroupMember
+from gomq.client.groups.assignors import ASSIGNORS, Assignment, Counts, GroupMember, Members, Racks
 from gomq.client.groups.subscription import Subscription
 from gomq.client.groups.user_data import Previous, encode_previous
 from gomq_storage.layout import TopicPartition
@@ -218,3 +218,58 @@ def test_a_topic_that_does_not_exist_is_nobodys(name):
 def test_a_chain_of_members_evens_out_what_no_single_move_could():
     members = {"x": member("a"), "y": member("a", "b"), "z": member("b")}
     assert sorted(map(len, ASSIGNORS["sticky"].assign({"a": 5, "b": 1}, members).values())) == [1, 2, 3]
+
+
+def in_rack(rack: str | None, *topics: str) -> GroupMember:
+    return GroupMember(subscription=Subscription(topics=topics, rack=rack))
+
+
+def near(text: str) -> dict[TopicPartition, frozenset[str]]:
+    """Where replicas are: ``a0=xy`` is in racks x and y."""
+    return {tp(each.split("=")[0]): frozenset(each.split("=")[1]) for each in text.split()}
+
+
+def by_rack(counts: Counts, members: Members, racks: Racks) -> dict[str, str]:
+    assign = ASSIGNORS["range"].assign_by_rack
+    assert assign is not None
+    return shown(assign(counts, members, racks))
+
+
+def test_range_gives_members_first_what_has_a_replica_where_they_are():
+    members = {"m0": in_rack("x", "a"), "m1": in_rack("y", "a"), "m2": in_rack(None, "a")}
+    assert by_rack({"a": 6}, members, near("a0=y a1=y a2=x a3=z a4=x a5=z")) == {
+        "m0": "a2 a4", "m1": "a0 a1", "m2": "a3 a5",
+    }  # fmt: skip
+
+
+def test_range_keeps_equal_partitions_of_two_topics_together_where_racks_count():
+    members = {"m0": in_rack("x", "a", "b"), "m1": in_rack("y", "a", "b")}
+    assert by_rack({"a": 2, "b": 2}, members, near("a0=y a1=x b0=xy b1=x")) == {"m0": "a1 b1", "m1": "a0 b0"}
+
+
+@pytest.mark.parametrize("racks", ["", "a0=xy a1=xy", "a0=z a1=w"], ids=["not known", "everywhere", "elsewhere"])
+def test_racks_that_decide_nothing_change_nothing(racks: str):
+    members = {"m0": in_rack("y", "a"), "m1": in_rack("x", "a")}
+    assert by_rack({"a": 2}, members, near(racks)) == {"m0": "a0", "m1": "a1"}
+
+
+@given(COUNTS, ANY_TOPICS, st.data())
+def test_range_by_racks_is_as_even_as_without(
+    counts: dict[str, int], members: dict[str, GroupMember], data: st.DataObject
+):
+    racks = {
+        TopicPartition(topic, index): data.draw(st.frozensets(st.sampled_from("xyz")))
+        for topic, count in counts.items()
+        for index in range(count)
+    }
+    placed = {name: in_rack(data.draw(st.sampled_from([None, *"xyz"])), *each.topics) for name, each in members.items()}
+    assign = ASSIGNORS["range"].assign_by_rack
+    assert assign is not None
+    assignment = assign(counts, placed, racks)
+    check(counts, placed, assignment)
+    plain = ASSIGNORS["range"].assign(counts, placed)
+    for topic in counts:
+        shares = [
+            sorted(sum(each.topic == topic for each in given) for given in of.values()) for of in (assignment, plain)
+        ]
+        assert shares[0] == shares[1]

@@ -63,5 +63,5 @@ async def test_who_fails_because_of_a_listener_leaves_and_nobody_waits_for_its_s
             await fail()
         if listener == "on_assigned":
             tasks.start_soon(join_and_stay)
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             await has_joined.wait()

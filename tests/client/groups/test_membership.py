@@ -150,7 +150,7 @@ async def test_offsets_are_read_while_a_join_waits_for_others(fake: FakeCluster,
         fake.next(Api.JOIN_GROUP, answers_after(group, others_have_come))
         member.membership.subscription_changed()
         await until(lambda: len(fake.asked(Api.JOIN_GROUP)) == 3)
-        with anyio.fail_after(2):
+        with anyio.fail_after(20):
             assert await member.membership.committed(ALL) == dict.fromkeys(ALL)
         others_have_come.set()
         await until(lambda: member.membership.generation == 2)

@@ -1,6 +1,6 @@
 """``range``: of each topic, consecutive partitions for each member, so that equal partitions of topics meet.
 
-Kafka's ``RangeAssignor``, without its matching of racks (KIP-881): members that name one are served like others.
+Kafka's ``RangeAssignor``. Members that say where they are come first to what has a replica there (KIP-881).
 """
 
 from gomq.client.groups.assignors.members import (
@@ -11,17 +11,24 @@ from gomq.client.groups.assignors.members import (
     partitions_of,
     subscribers,
 )
+from gomq.client.groups.assignors.racks import NO_RACKS, Racks, TopicShare, share_out_near
 
 
-def assign_ranges(counts: Counts, members: Members) -> Assignment:
+def assign_ranges(counts: Counts, members: Members, racks: Racks = NO_RACKS) -> Assignment:
     """Share out each topic by itself; the first members have one partition more where it does not come out even."""
+    topics = [
+        TopicShare(
+            partitions_of(topic, counts[topic]),
+            {member_id: members[member_id].subscription.rack for member_id in in_kafkas_order(members, ids)},
+            racks,
+        )
+        for topic, ids in subscribers(counts, members).items()
+    ]
+    if racks:
+        share_out_near(topics)
     assignment: Assignment = {member_id: [] for member_id in members}
-    for topic, ids in subscribers(counts, members).items():
-        each, extra = divmod(counts[topic], len(ids))
-        partitions = partitions_of(topic, counts[topic])
-        start = 0
-        for place, member_id in enumerate(in_kafkas_order(members, ids)):
-            end = start + each + (place < extra)
-            assignment[member_id] += partitions[start:end]
-            start = end
+    for topic in topics:
+        topic.share_out_rest()
+        for member_id, taken in topic.taken.items():
+            assignment[member_id] += taken
     return assignment
