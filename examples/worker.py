@@ -49,4 +49,4 @@ async def main(address: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, sys.argv[1])
+    anyio.run(main, sys.argv[1] if len(sys.argv) > 1 else "localhost:9092")

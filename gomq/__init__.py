@@ -8,6 +8,7 @@ async with gomq.Broker(data="data", listen="127.0.0.1:0") as broker:
             ...
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,6 +91,10 @@ if not TYPE_CHECKING:  # or a misspelt name would pass for any class
             return import_module("gomq.errors")
         home = _HOMES.get(name)
         if home is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            module = sys.modules[__name__]  # for what Python says of a misspelt name
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=module)
         value = globals()[name] = getattr(import_module(home), name)
         return value
+
+    def __dir__() -> list[str]:
+        return [*__all__, "errors"]

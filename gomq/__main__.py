@@ -1,7 +1,19 @@
-"""``python -m gomq`` is the command ``gomq``."""
+"""The command ``gomq``, and ``python -m gomq``: Ctrl-C while it is imported ends it without a traceback."""
 
 import sys
+from typing import Final
 
-from gomq.cli.main import main
+_INTERRUPTED: Final = 128 + 2
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command and return its exit code."""
+    try:
+        from gomq.cli.main import main as run  # noqa: PLC0415 - which takes longer than anything before it
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

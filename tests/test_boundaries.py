@@ -60,3 +60,17 @@ def test_a_users_program_type_checks(tmp_path: Path):
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_an_editor_is_told_the_names_and_a_misspelt_one_is_guessed_at():
+    script = (
+        "import gomq, gomq.broker, gomq.errors, gomq.testing\n"
+        "assert all({*each.__all__} <= {*dir(each)} for each in (gomq, gomq.broker, gomq.errors, gomq.testing))\n"
+        "print([name for name in dir(gomq) if name not in gomq.__all__])\n"
+        "gomq.Prodcer"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert done.stdout.strip() == "['errors']"
+    assert done.stderr.endswith("module 'gomq' has no attribute 'Prodcer'. Did you mean: 'Producer'?\n")

@@ -20,3 +20,6 @@ if not TYPE_CHECKING:  # or a misspelt name would pass for any class
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = globals()[name] = import_module("gomq.broker.broker").Broker
         return value
+
+    def __dir__() -> list[str]:
+        return list(__all__)

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from gomq.broker.configs.topic_configs import apply_topic_configs
 from gomq.broker.metadata_log import TOPIC_NAME
 from gomq.broker.partition import Partition
-from gomq.errors import InvalidTopicError, TopicAlreadyExistsError
+from gomq.errors import InvalidTopicError, TopicAlreadyExistsError, UnknownTopicError
 from gomq_storage.config import LogConfig
 from gomq_storage.directory import NewLog
 from gomq_storage.layout import TopicPartition, topic_name_problem
@@ -123,6 +123,17 @@ class Catalogue:
     def get(self, topic: str | uuid.UUID | None) -> Topic | None:
         """Find a topic by name or by id."""
         return self._by_id.get(topic) if isinstance(topic, uuid.UUID) else self._by_name.get(topic or "")
+
+    def existing(self, name: str) -> Topic:
+        """Find a topic that is to be there.
+
+        Raises:
+            UnknownTopicError: it is not.
+        """
+        topic = self._by_name.get(name)
+        if topic is None:
+            raise UnknownTopicError(f"there is no topic {name!r}")
+        return topic
 
     def partition(self, topic: str | uuid.UUID | None, index: int) -> Partition | None:
         """Find a partition."""

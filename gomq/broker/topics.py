@@ -24,7 +24,7 @@ from gomq.broker.logs import get_logger
 from gomq.broker.metadata_log import MetadataLog
 from gomq.broker.partition import Partition
 from gomq.broker.topic_logs import TopicLogs
-from gomq.errors import InvalidPartitionsError, UnknownTopicError
+from gomq.errors import InvalidPartitionsError
 from gomq_storage.config import LogConfig
 from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import LogOfflineError, StorageError
@@ -149,7 +149,7 @@ class Topics(Catalogue):
         """
         async with self._changing:
             self._check_usable()
-            topic = self._existing(name)
+            topic = self.existing(name)
             present = len(topic.partitions)
             check(present)
             self.check_count(count)
@@ -196,7 +196,7 @@ class Topics(Catalogue):
             OSError, StorageError: the disk; nothing was changed, unless a sync failed.
         """
         async with self._changing:
-            topic = self._existing(name)
+            topic = self.existing(name)
             self._check_usable()
             configs = dict(change(topic.configs))
             self.log_config(configs)
@@ -265,12 +265,6 @@ class Topics(Catalogue):
     def _check_usable(self) -> None:
         if self._failure is not None:
             raise StorageError(self._failure)
-
-    def _existing(self, name: str) -> Topic:
-        topic = self._by_name.get(name)
-        if topic is None:
-            raise UnknownTopicError(f"there is no topic {name!r}")
-        return topic
 
     def _configure(self, topics: Iterable[Topic]) -> None:
         """Have the logs of topics go by the settings that now count, which may have changed meanwhile."""

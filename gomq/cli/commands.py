@@ -56,7 +56,11 @@ class Commands(Group):
             ctx.exit()
         if args[:1] == ["help"]:
             args = [*args[1:], "--help"]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            what = f"No such option {error.option_name!r} in front of a command: its options stand behind it"
+            raise click.UsageError(f"{what}, as in `gomq topic list -b localhost:9092`.", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write what each is for, without importing any."""

@@ -234,6 +234,9 @@ if not TYPE_CHECKING:  # or a misspelt name would pass for any class
                     return found
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
+    def __dir__() -> list[str]:
+        return list(__all__)
+
 
 @cache
 def _by_code() -> dict[int, type[BrokerError]]:

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from gomq.testing.life import BrokerDiedError
     from gomq.testing.rules import Rule
     from gomq.testing.thread import BrokerThread
+    from gomq.testing.watching import BrokerFaultWarning
 
-__all__ = ("Asked", "BrokerDiedError", "BrokerThread", "Expectation", "Faults", "NewMessages", "Rule")
+__all__ = (
+    "Asked", "BrokerDiedError", "BrokerFaultWarning", "BrokerThread", "Expectation", "Faults", "NewMessages", "Rule",
+)  # fmt: skip
 
 _HOMES: Final = {
     "Asked": "asked",
     "BrokerDiedError": "life",
+    "BrokerFaultWarning": "watching",
     "BrokerThread": "thread",
     "Expectation": "expecting",
     "Faults": "faults",
@@ -39,3 +43,6 @@ if not TYPE_CHECKING:  # or a misspelt name would pass for any class
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
         return value
+
+    def __dir__() -> list[str]:
+        return list(__all__)

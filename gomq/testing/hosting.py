@@ -17,6 +17,7 @@ from gomq.broker.config import BrokerConfig
 from gomq.testing.faults import Faults
 from gomq.testing.life import BrokerDiedError, Life
 from gomq.testing.reserved_port import ReservedPort
+from gomq.testing.watching import BrokerFaultWarning, Watch
 
 _T = TypeVar("_T")
 _NOT_RUNNING: Final = "the broker does not run: use it within `with BrokerThread(...)`, and restart() it after a stop"
@@ -37,6 +38,7 @@ class BrokerHost:
         self._port: ReservedPort | None = None
         self._life: Life | None = None
         self._process: int | None = None
+        self._watch = Watch()
         self.faults: Faults = Faults()
         """What goes wrong between clients and this broker."""
 
@@ -44,6 +46,7 @@ class BrokerHost:
         if self._process is not None:
             raise RuntimeError("this BrokerThread is in use: make another one")
         self._process = os.getpid()
+        self._watch.begin()
         try:
             self._prepare()
             self._start()
@@ -59,14 +62,13 @@ class BrokerHost:
         if self._process == os.getpid():  # a child that was forked has a copy, and no broker
             self._end(kill=self._owns_data)  # nobody will read what nobody keeps
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._life.address if self._life is not None else 'that does not run'}>"
+
     @property
     def address(self) -> str:
         """HOST:PORT: what clients call ``bootstrap.servers``. Restarts keep it, unless ``listen=`` is given."""
         return self._running.address
-
-    def get_bootstrap_server(self) -> str:
-        """Return the address, by the name that it has with testcontainers."""
-        return self.address
 
     @property
     def data(self) -> Path:
@@ -122,6 +124,8 @@ class BrokerHost:
             if self._life is not None:
                 self._life.resume()
                 self._life.check()
+                self._life.catch_up()
+                self.faults.clear()  # clients that have left may have sent a last request
         except BrokerDiedError as error:
             died = error
             with suppress(BrokerDiedError):
@@ -129,6 +133,10 @@ class BrokerHost:
         if self._life is None:
             self._start()
         return died
+
+    def own_faults(self) -> list[BrokerFaultWarning]:
+        """Take what went wrong in it through a fault of GoMQ, which it has survived, since it was asked last."""
+        return self._watch.take()
 
     def _fill(self) -> None:
         """Put into it what is to be there from the start."""
@@ -164,6 +172,7 @@ class BrokerHost:
             self._end_life(kill=kill)
         finally:
             self._process = None
+            self._watch.end()
             if self._port is not None:
                 self._port.close()
             if self._owns_data and self._config is not self._given:

@@ -22,6 +22,9 @@ from gomq.testing.unsynced_files import UnsyncedFiles
 _MOST_PAUSED: Final = 600.0
 """Seconds after which a broker goes on that nobody resumes: a thread that hangs for ever would outlive its test."""
 
+_TURNS: Final = 10
+"""Of the event loop, in which what waits in the kernel is read and handled: about five, where somebody connects."""
+
 
 class BrokerDiedError(GomqError):
     """The broker of a test has ended by itself; what it failed with is the cause."""
@@ -98,6 +101,10 @@ class Life:
             self._interception.is_paused = False
             self._interception.wake()
 
+    def catch_up(self) -> None:
+        """Wait until it has taken what was sent to it so far, unless that waits for something."""
+        self.portal.call(_take_turns)
+
     def end(self, *, kill: bool) -> None:
         """End it and its thread; nothing happens where it has ended.
 
@@ -129,6 +136,11 @@ class Life:
                     raise _KilledError  # noqa: TRY301 - the block is to end by an error
         except _KilledError:
             pass
+
+
+async def _take_turns() -> None:
+    for _ in range(_TURNS):
+        await anyio.lowlevel.checkpoint()
 
 
 async def _stand_still(stopped: threading.Event, resumed: threading.Event) -> None:

@@ -6,6 +6,7 @@ the first test that asks for it.
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from itertools import count
@@ -61,6 +62,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 def _restore(broker: "BrokerThread") -> None:
     died = broker.restore()
+    for fault in broker.own_faults():
+        warnings.warn(fault, stacklevel=1)
     if died is not None:
         raise died
 

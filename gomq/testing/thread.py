@@ -10,7 +10,6 @@ from anyio import to_thread
 from gomq.broker.config import BrokerConfig
 from gomq.broker.topics import Topics
 from gomq.client.message import Message, NewMessage
-from gomq.errors import UnknownTopicError
 from gomq.testing import topic_reading, waiting
 from gomq.testing.expecting import Expectation
 from gomq.testing.hosting import BrokerHost
@@ -81,9 +80,7 @@ class BrokerThread(BrokerHost):
     def delete_topic(self, name: str) -> None:
         """Delete a topic and all its messages; ``UnknownTopicError`` where there is none."""
         topics = self._running.state.topics
-        if (topic := topics.get(name)) is None:
-            raise UnknownTopicError(f"there is no topic {name!r}")
-        self._call(topics.delete, topic)
+        self._call(topics.delete, topics.existing(name))
 
     def publish(self, topic: str, messages: Iterable[bytes | NewMessage]) -> None:
         """Put messages into a topic, which is made where it is missing, without a client, and whatever the faults.

@@ -171,7 +171,7 @@ async def test_a_full_disk_refuses_messages_is_logged_once_and_takes_them_again_
             refused = await receive(wire, await send(wire, acks=acks))
             assert (refused.error_code, refused.error_message) == (STORAGE, "[Errno 28] No space left on device")
     assert (await receive(wire, await send(wire))).base_offset == 1
-    assert [record.message for record in caplog.records if record.message.startswith("partition.")] == [
+    assert [record.msg for record in caplog.records if record.msg.startswith("partition.")] == [
         "partition.write_failed",
         "partition.writes_again",
     ]
@@ -195,4 +195,4 @@ async def test_a_log_that_cannot_be_read_is_logged_once(wire: Wire, data: Path, 
     for _ in range(3):
         answer = await wire.ask(Api.FETCH, 11, **fetch_values({"orders": [(0, 0)]}))
         assert answer.responses[0].partitions[0].error_code == CORRUPT
-    assert [record.message for record in caplog.records].count("partition.read_failed") == 1
+    assert [record.msg for record in caplog.records].count("partition.read_failed") == 1

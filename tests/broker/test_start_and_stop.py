@@ -103,6 +103,11 @@ async def test_a_symbolic_link_to_itself_is_no_data_directory(data: Path):
     assert str(data) in await start_error(data)
 
 
+async def test_a_file_in_it_that_cannot_be_used_is_named(data: Path):
+    (data / ".lock").mkdir(parents=True)
+    assert await start_error(data) == f"data directory {data}: .lock: Is a directory"
+
+
 @contextmanager
 def without_privileges() -> Iterator[Path]:
     """Be nobody for the length of the block where the user is root, in a directory that may be read, not written."""

@@ -144,7 +144,7 @@ def test_ctrl_c_says_what_was_measured_and_leaves_no_topic(address: str, run_gom
         assert b"gomq-bench" in run_gomq("topic", "list").out
         process.send_signal(signal.SIGINT)
 
-        assert process.wait(20) == 130
+        assert process.wait(30) == 130
         assert b" messages published, " in process.stdout.read()
     assert b"gomq-bench" not in run_gomq("topic", "list").out
 

@@ -84,7 +84,7 @@ def test_whoever_presses_tab_is_not_kept_waiting_by_a_broker_that_is_silent(
     started = time.monotonic()
 
     assert completed(run_gomq, monkeypatch, f"gomq group describe -b {silent} x") == []
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert completed(run_gomq, monkeypatch, "gomq group describe -b 127.0.0.1:1 x") == []
 
 

@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import anyio
+import pytest
 
 from gomq.cli.interrupts import interruptible
 
@@ -45,3 +48,26 @@ async def test_without_a_signal_nothing_is_said():
         with interruption.scope:
             await anyio.lowlevel.checkpoint()
     assert (interruption.exit_code, interruption.asked.is_set()) == (0, False)
+
+
+STARTING = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from {program}.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(("program", "module"), [("gomq", "gomq.cli.main"), ("gomq_dump", "gomq_dump.cli")])
+def test_ctrl_c_while_a_command_is_imported_ends_it_without_a_traceback(program: str, module: str):
+    script = STARTING.format(program=program, module=module)
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

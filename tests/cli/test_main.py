@@ -88,5 +88,5 @@ def test_a_reader_that_has_enough_ends_it_quietly(address: str, run_gomq: RunGom
         assert process.stderr is not None
         assert process.stdout.readline() == b"x" * 99 + b"\n"
         process.stdout.close()
-        assert process.wait(10) == 141
+        assert process.wait(30) == 141
         assert process.stderr.read() == b""

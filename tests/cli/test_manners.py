@@ -138,7 +138,7 @@ for name in {list(LEAVES)!r}:
     late = {{"gomq.client", "gomq.broker.broker", "kio", "rich", "structlog", "crc32c"}} & sys.modules.keys()
     assert not late, (name, late)
 """
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20, check=False)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=40, check=False)
 
     assert (ran.returncode, ran.stderr) == (0, b"")
 
@@ -168,7 +168,7 @@ def test_a_broker_that_is_not_there_is_one_line(run_gomq: RunGomq, name: str):
 
     assert line.startswith("gomq: no connection to 127.0.0.1:1: Connection refused; ")
     assert "`gomq serve` starts one" in line
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # it does not try again until its time is over
 
 
 def test_no_command_is_left_out_of_these_tests():
@@ -200,6 +200,7 @@ def test_a_port_that_says_nothing_is_one_line_once_the_time_is_over(run_gomq: Ru
         (("config", "gt"), "There is no command 'gt'. Did you mean get? See `gomq config --help`"),
         (("help", "pubish"), "There is no command 'pubish'. Did you mean publish? See `gomq --help`"),
         (("group", "reset-offsets", "g", "--to-earlist"), "--to-earliest"),
+        (("-b", "localhost:1", "topic", "list"), "No such option '-b' in front of a command: its options stand behind"),
         (("group", "list", "-b", "nowhere:port"), "'nowhere:port' is not an address"),
         (("group", "describe", "\udcff"), "is not UTF-8"),
         (("group", "describe", "g" * 40_000), "room for 32767 bytes"),
@@ -212,6 +213,24 @@ def test_what_is_misspelt_is_guessed_at(run_gomq: RunGomq, arguments: tuple[str,
     assert ran.code == 2
     assert message in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("group", ["topic", "group", "config", "cluster", "bench"])
+def test_help_says_whole_what_each_command_is_for(run_gomq: RunGomq, group: str):
+    shown = run_gomq(group, "--help").out.decode()
+
+    assert "..." not in shown.partition("Commands:")[2].partition("Examples:")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("topic", "describe", "a b"), "topic name 'a b' has characters other than ASCII letters, digits, "),
+        (("group", "delete", "nobody", "--yes"), "group 'nobody' cannot be deleted: there is no such group"),
+    ],
+)
+def test_what_brokers_only_have_a_code_for_is_said_in_words(run_gomq: RunGomq, arguments: tuple[str, ...], words: str):
+    assert words in failed_in_one_line(run_gomq(*arguments))
 
 
 @pytest.mark.parametrize(
@@ -264,7 +283,7 @@ def test_a_mistake_of_ours_is_one_line_too_and_a_traceback_where_it_is_wanted(
 @pytest.mark.parametrize("redirected", [">&-", "2>&-", ">&- 2>&-", "<&-", ">/dev/full"])
 def test_streams_that_are_closed_or_full_end_in_no_traceback(redirected: str):
     script = f'"$@" config docs {redirected}'
-    ran = subprocess.run(["sh", "-c", script, "sh", *GOMQ], capture_output=True, timeout=20, check=False)
+    ran = subprocess.run(["sh", "-c", script, "sh", *GOMQ], capture_output=True, timeout=40, check=False)
 
     assert ran.returncode == (0 if redirected in {"2>&-", "<&-"} else 1)
     assert ran.stderr.count(b"\n") <= 1
@@ -275,7 +294,7 @@ def test_streams_that_are_closed_or_full_end_in_no_traceback(redirected: str):
 @pytest.mark.parametrize("arguments", ["group", "group --help", "--version"])
 def test_help_for_which_there_is_no_room_is_one_line(arguments: str):
     script = f'"$@" {arguments} >/dev/full'
-    ran = subprocess.run(["sh", "-c", script, "sh", *GOMQ], capture_output=True, timeout=20, check=False)
+    ran = subprocess.run(["sh", "-c", script, "sh", *GOMQ], capture_output=True, timeout=40, check=False)
 
     assert (ran.returncode, ran.stderr) == (1, b"gomq: No space left on device\n")
 
@@ -285,7 +304,7 @@ def test_json_stays_json_in_a_locale_that_lacks_letters(run_gomq: RunGomq, addre
     run_gomq("group", "reset-offsets", "größe-😀", topic, "--to-latest", "--execute")
     environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "GOMQ_BROKER": address}
     command = [*GOMQ, "group", "list", "--format", "json"]
-    ran = subprocess.run(command, capture_output=True, timeout=20, check=False, env=environment)
+    ran = subprocess.run(command, capture_output=True, timeout=40, check=False, env=environment)
 
     assert "größe-😀" in {json.loads(line)["group_id"] for line in ran.stdout.decode("ascii").splitlines()}
 
@@ -299,7 +318,7 @@ def test_it_runs_without_a_home_and_with_an_old_locale(address: str):
         "COLUMNS": "20",
     }
     ran = subprocess.run(
-        [*GOMQ, "group", "describe", "größe"], capture_output=True, timeout=20, check=False, env=environment
+        [*GOMQ, "group", "describe", "größe"], capture_output=True, timeout=40, check=False, env=environment
     )
 
     assert (ran.returncode, ran.stdout) == (1, b"")

@@ -126,7 +126,7 @@ def test_who_interrupts_it_is_told_what_is_acknowledged_and_where_to_go_on(run_g
         assert run_gomq("subscribe", topic, "--replay", "--count", "2").out == b"one\ntwo\n"
         process.send_signal(signal.SIGINT)
 
-        assert process.wait(10) == 130
+        assert process.wait(30) == 130
         assert re.fullmatch(
             rf"interrupted: 2 messages published to {topic}, \[0\] up to offset 1; go on with line 3 of the input\n",
             process.stderr.read().decode(),
@@ -143,7 +143,7 @@ def test_a_named_pipe_is_read_once_somebody_writes(run_gomq: RunGomq, address: s
             pipe.flush()
             assert run_gomq("subscribe", topic, "--replay", "--count", "1").out == b"one\n"
             pipe.write(b"two\n")
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
     assert run_gomq("subscribe", topic, "--replay", "--exit").out == b"one\ntwo\n"
 
 

@@ -186,7 +186,7 @@ def test_lines_are_published_as_they_come(run_gomq: RunGomq, address: str, topic
         assert run_gomq("subscribe", topic, "--replay", "--count", "1").out == b"first\n"
         assert publishing.poll() is None, "it waits for more"
         publishing.stdin.close()
-        assert publishing.wait(10) == 0
+        assert publishing.wait(30) == 0
 
 
 @pytest.mark.parametrize(("arguments", "closed"), [("publish t", "<&-"), ("topic list", ">&-")])

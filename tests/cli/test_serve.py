@@ -2,12 +2,13 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from gomq.cli.main import main
 from gomq.net.address import parse_address
 from tests.support.brokers import GOMQ, broker_process
+from tests.support.polling import wait_until
 from tests.support.rights import folder_for_all
 
 
@@ -52,11 +54,10 @@ def test_a_signal_stops_it_cleanly_and_soon_though_clients_wait(data: Path, back
         idle = socket.create_connection(parse_address(broker.address))
         try:
             wait_for_connections(broker.process.pid, at_least=3)
-            started = time.monotonic()
             broker.process.send_signal(number)
 
-            assert broker.process.wait(10) == 0
-            assert time.monotonic() - started < 5  # two where nothing else runs; the clients would wait for longer
+            assert broker.process.wait(30) == 0
+            assert "connections.cut_off" not in data.with_name("data.stderr").read_text()
         finally:
             waiting.kill()
             waiting.communicate()
@@ -78,13 +79,15 @@ def test_nohup_keeps_it_running_when_its_terminal_goes(data: Path, backend: str)
 
 def wait_for_connections(pid: int, *, at_least: int) -> None:
     """Wait until a process has so many sockets besides the one that listens."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        links = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
-        if sum(link.startswith("socket:") for link in links) > at_least:
-            return
-        time.sleep(0.01)
-    pytest.fail("the clients did not connect")
+    wait_until(lambda: sockets_of(pid) > at_least, within=30)
+
+
+def sockets_of(pid: int) -> int:
+    count = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            count += os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
+    return count
 
 
 def test_its_log_is_json_lines_where_nobody_watches(data: Path):
@@ -101,7 +104,7 @@ def test_its_log_is_json_lines_where_nobody_watches(data: Path):
 def fails_to_serve(*arguments: str, listen: str = "127.0.0.1:0") -> str:
     """Run it and return the one line it says."""
     ran = subprocess.run(
-        [*GOMQ, "serve", "--listen", listen, *arguments], capture_output=True, timeout=20, check=False
+        [*GOMQ, "serve", "--listen", listen, *arguments], capture_output=True, timeout=40, check=False
     )  # fmt: skip
     assert (ran.returncode, ran.stdout) == (1, b"")
     (line,) = ran.stderr.decode().splitlines()
@@ -150,7 +153,7 @@ def test_a_data_directory_that_cannot_be_written_is_one_line():
             f"sys.exit(main(['serve', '--listen', '127.0.0.1:0', '--data', {str(data)!r}]))"
         )
 
-        ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20, check=False)
+        ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=40, check=False)
 
         assert ran.returncode == 1
         assert ran.stderr.decode() == f"gomq: data directory {data}: it is not writable\n"
@@ -205,4 +208,32 @@ def test_a_second_signal_ends_it_at_once(data: Path, backend: str):
         broker.process.send_signal(signal.SIGTERM)
         broker.process.send_signal(signal.SIGCONT)
 
-        assert broker.process.wait(10) in {128 + signal.SIGTERM, 128 + signal.SIGINT}
+        assert broker.process.wait(30) in {128 + signal.SIGTERM, 128 + signal.SIGINT}
+
+
+@pytest.mark.parametrize(
+    ("environment", "has_colours"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_its_log_has_colours_on_a_terminal_unless_somebody_minds(
+    tmp_path: Path, environment: dict[str, str], has_colours: bool
+):
+    screen, terminal = pty.openpty()
+    usual = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"TERM": "xterm"}
+    with open(screen, "rb", buffering=0) as shown:
+        process = subprocess.Popen(
+            [*GOMQ, "serve", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, stderr=terminal, env=usual | environment,
+        )  # fmt: skip
+        os.close(terminal)
+        assert process.stdout is not None
+        with process.stdout as out:
+            assert out.readline().startswith(b"BROKERS=")
+        process.terminate()
+        seen = b""
+        with suppress(OSError):  # once nobody writes to it any more
+            while part := shown.read(4096):
+                seen += part
+
+    assert process.wait(30) == 0
+    assert b"broker.started" in seen
+    assert (b"\x1b[" in seen) is has_colours

@@ -166,7 +166,7 @@ def test_who_interrupts_it_leaves_the_group_where_the_output_is_even_if_nobody_r
         shown = b"".join(process.stdout.readline() for _ in range(1000))
         process.send_signal(signal.SIGINT)  # the pipe is full, and stays so
 
-        assert process.wait(10) == 130
+        assert process.wait(30) == 130
         shown += process.stdout.read()
         assert process.stderr.read() == b""
     rest = run_gomq("subscribe", topic, "--group", topic, "--exit", "-q").out.splitlines()

@@ -25,6 +25,8 @@ from gomq.net.address import parse_address
 from gomq.protocol.api import Api
 from gomq.testing import BrokerDiedError, BrokerThread
 from gomq_storage.layout import TopicPartition
+from tests.support.corpus import sample_request
+from tests.support.polling import wait_until
 from tests.support.wire import connect
 
 ORDERS = TopicPartition("orders", 0)
@@ -218,12 +220,24 @@ def test_faults_can_be_changed_while_it_is_paused(thread: BrokerThread):
         publication.wait()
 
 
+def test_what_was_sent_before_it_was_restored_is_not_seen_afterwards(thread: BrokerThread):
+    with socket.create_connection(parse_address(thread.address)) as client:
+        for _ in range(20):
+            thread.pause()
+            client.sendall(sample_request(Api.METADATA, 12))
+            thread.restore()
+            rule = thread.faults.fail("Metadata", "REQUEST_TIMED_OUT").once()
+            client.sendall(sample_request(Api.API_VERSIONS, 3))
+            wait_until(lambda: any(asked.api == "ApiVersions" for asked in thread.faults.seen))
+            assert [asked.api for asked in thread.faults.seen] == ["ApiVersions"]
+            assert rule.hits == 0
+
+
 def test_a_paused_broker_can_be_stopped():
-    started = time.monotonic()
     with BrokerThread() as broker:
         broker.pause()
 
-    assert time.monotonic() - started < 5
+    assert not broker.is_running
 
 
 @pytest.mark.parametrize("kill", [True, False])
@@ -239,7 +253,7 @@ def test_data_and_port_outlive_a_kill_and_a_stop(thread: BrokerThread, kill: boo
     assert is_clean is not kill
 
     thread.restart()
-    assert (thread.get_bootstrap_server(), values(thread, "orders")) == (address, [b"a"])
+    assert (thread.address, values(thread, "orders")) == (address, [b"a"])
     thread.restart()
     assert (thread.address, values(thread, "orders")) == (address, [b"a"])
 
@@ -279,14 +293,13 @@ def test_clients_go_on_after_a_restart(thread: BrokerThread):
     assert values(thread, "orders") == [b"a", b"b"]
 
 
-def test_many_waiting_clients_do_not_hold_up_the_end(tmp_path: Path):
+def test_many_waiting_clients_do_not_hold_up_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     with BrokerThread(tmp_path / "data", topics={"orders": 1}) as broker:
         consumers = [socket.create_connection(parse_address(broker.address)) for _ in range(20)]
         with gomq.blocking.Consumer(broker.address, "orders") as consumer:
             assert consumer.take(timeout=0.05) == []
-            started = time.monotonic()
             broker.stop()
-            assert time.monotonic() - started < 2, "it takes 10 ms on a machine with nothing else to do"
+    assert "connections.cut_off" not in caplog.messages
     for each in consumers:
         each.close()
 
@@ -368,16 +381,25 @@ def test_a_child_process_leaves_the_broker_alone():
 
 
 INTERRUPTED = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time, traceback
 sys.modules["hypothesis"] = None  # as where GoMQ is used
 from gomq.testing import BrokerThread
 before = set(os.listdir("/proc/self/fd"))
+main = threading.get_ident()
+
+def interrupt():
+    while "wait_for_group" not in {frame.name for frame in traceback.extract_stack(sys._current_frames()[main])}:
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+
+interrupting = threading.Thread(target=interrupt)
 try:
     with BrokerThread() as broker:
         print(broker.data.parent, flush=True)
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        interrupting.start()
         broker.wait_for_group("nobody", timeout=20)
 except KeyboardInterrupt:
+    interrupting.join()
     print(broker.data.parent.exists(), threading.active_count(), set(os.listdir("/proc/self/fd")) == before)
 """
 

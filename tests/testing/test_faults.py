@@ -142,15 +142,14 @@ async def test_a_client_in_a_black_hole_gives_up_in_its_time(gomq_broker: Broker
 
 
 @pytest.mark.parametrize("hold", ["delay", "blackhole"])
-async def test_requests_that_are_held_do_not_hold_up_the_end(hold: str):
+async def test_requests_that_are_held_do_not_hold_up_the_end(hold: str, caplog: pytest.LogCaptureFixture):
     with BrokerThread() as broker:
         rule = broker.faults.delay("*", LONG) if hold == "delay" else broker.faults.blackhole()
         async with connect(broker.address) as wire:
             await wire.send(Api.METADATA, 12, dict(sample_values(Api.METADATA, 12)))
             await until(lambda: rule.hits)
-            started = time.monotonic()
             broker.stop()
-            assert time.monotonic() - started < 3
+    assert "connections.cut_off" not in caplog.messages
 
 
 async def test_faults_outlive_a_restart():

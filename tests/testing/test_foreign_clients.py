@@ -20,7 +20,7 @@ with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a
     from kafka import KafkaConsumer, KafkaProducer
 
 ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 def publish(bootstrap: str, topic: str, *values: bytes, **settings: object) -> list[KafkaError | None]:

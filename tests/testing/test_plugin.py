@@ -247,3 +247,42 @@ def test_an_ini_file_that_cannot_be_is_told(pytester: pytest.Pytester, ini: str,
 
     result.assert_outcomes(errors=1)
     assert words in result.stdout.str()
+
+
+FAULTY = """
+from gomq.broker import dispatch
+from gomq.protocol.api import Api
+
+def test_whose_client_notices_nothing(gomq_broker, gomq_topic, gomq_blocking_producer, monkeypatch):
+    real = dispatch._HANDLERS[Api.PRODUCE]
+
+    async def broken(*_):
+        dispatch._HANDLERS[Api.PRODUCE] = real
+        raise ZeroDivisionError("a fault of the broker's own")
+
+    monkeypatch.setitem(dispatch._HANDLERS, Api.PRODUCE, broken)
+    with gomq_blocking_producer() as producer:
+        producer.publish(gomq_topic, b"a")
+    assert [message.value for message in gomq_broker.records(gomq_topic)] == [b"a"]
+
+def test_the_next(gomq_broker):
+    pass
+"""
+
+
+def test_a_fault_in_a_handler_is_a_warning_however_well_the_client_takes_it(pytester: pytest.Pytester):
+    pytester.makepyfile(FAULTY)
+
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:timeout", "-W", "default")
+
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines(["*BrokerFaultWarning: the broker has met a fault of its own, please report it: *"])
+    result.stdout.fnmatch_lines(['*raise ZeroDivisionError("a fault of the broker\'s own")'])
+
+
+def test_a_fault_in_a_handler_fails_the_test_where_warnings_do(pytester: pytest.Pytester):
+    pytester.makepyfile(FAULTY)
+
+    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:timeout", "-W", "error")
+
+    result.assert_outcomes(passed=2, errors=1)

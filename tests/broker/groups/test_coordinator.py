@@ -35,9 +35,12 @@ async def test_time_ends_the_session_of_who_is_silent(hands: Hands, groups: Grou
     assert (await join(wire, "group", member_id=one)).generation_id == 3
 
 
-async def test_time_ends_a_rebalance(hands: Hands, groups: GroupCoordinator, wire: Wire, other: Wire):
+async def test_time_ends_a_rebalance(
+    hands: Hands, broker: gomq.Broker, groups: GroupCoordinator, wire: Wire, other: Wire
+):
     (one,) = await stable("group", wire)
     await start_join(other, "group")
+    await until(lambda: preparing(broker))
     for _ in range(12):
         assert not await other.has_answer(within=0)
         await heartbeat(wire, "group", one, 1)
@@ -128,7 +131,7 @@ async def test_the_broker_stops_while_members_wait(data: Path):
 async def test_a_groups_name_does_not_break_the_log(wire: Wire, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "gomq.broker")
     await stable("a\n\x1b[31mb", wire)
-    (record,) = [record for record in caplog.records if record.message == "group.stable"]
+    (record,) = [record for record in caplog.records if record.msg == "group.stable"]
     assert not set(str(record.__dict__["group"])) & set("\n\x1b")
 
 

@@ -197,7 +197,7 @@ def test_each_who_waits_gets_an_error_of_its_own_with_the_causes_data(cause: Gom
 async def test_a_closed_accumulator_takes_nothing_and_wakes_those_who_wait_for_room():
     accumulator = Accumulator(max_batch_bytes=100, buffer_bytes=100, is_idempotent=True)
     added(accumulator, TARGETS[0], NewRecord(bytes(200), timestamp=0))
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with anyio.create_task_group() as group:
             for _ in range(3):
                 group.start_soon(accumulator.wait_for_change)
@@ -219,7 +219,7 @@ async def test_room_is_for_those_who_waited_longest_one_after_the_other():
             await accumulator.wait_for_room()
             came.append(number)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with anyio.create_task_group() as group:
             for number in range(5):
                 group.start_soon(wait, number)

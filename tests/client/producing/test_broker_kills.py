@@ -43,19 +43,19 @@ class Publisher:
 
 
 @pytest.mark.soak  # four starts of a broker
-async def test_a_broker_that_is_killed_again_and_again_stores_everything_once_and_in_order(data: Path):
+async def test_a_broker_that_is_killed_again_and_again_stores_everything_once_and_in_order(
+    data: Path, kept_address: str
+):
     publisher = Publisher()
-    address = "127.0.0.1:0"
     async with anyio.create_task_group() as group:
         for life in range(1, KILLS + 1):
-            with broker_process(data, listen=address) as running:
+            with broker_process(data, listen=kept_address) as running:
                 if life == 1:
-                    group.start_soon(publisher.run, running.address)
-                address = running.address
+                    group.start_soon(publisher.run, kept_address)
                 await until(partial(publisher.has_taken, 12_000 * life))
                 running.kill()
-        with broker_process(data, listen=address):
+        with broker_process(data, listen=kept_address):
             await until(lambda: publisher.published, within=30)
-            stored = await everything(address, "orders")
+            stored = await everything(kept_address, "orders")
 
     assert [message.value for message in stored] == VALUES

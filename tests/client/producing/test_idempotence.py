@@ -69,7 +69,7 @@ async def test_a_producer_id_is_asked_for_until_there_is_one(fake: FakeCluster):
 async def test_a_broker_that_refuses_says_what_to_do(fake: FakeCluster):
     fake.next(Api.INIT_PRODUCER_ID, fails_with(31))
     async with gomq.Producer(fake.address) as producer:
-        with anyio.fail_after(5), pytest.raises(ClusterAuthorizationFailedError, match="idempotent=False"):
+        with anyio.fail_after(20), pytest.raises(ClusterAuthorizationFailedError, match="idempotent=False"):
             await producer.publish("orders", b"x")
         await producer.publish("orders", b"y")
 
@@ -79,7 +79,7 @@ async def test_a_broker_that_refuses_says_what_to_do(fake: FakeCluster):
 async def test_a_broker_that_is_too_old_says_what_to_do(fake: FakeCluster):
     del fake.versions[Api.INIT_PRODUCER_ID]
     async with gomq.Producer(fake.address) as producer:
-        with anyio.fail_after(5), pytest.raises(gomq.GomqError, match=r"too old for idempotent .*idempotent=False"):
+        with anyio.fail_after(20), pytest.raises(gomq.GomqError, match=r"too old for idempotent .*idempotent=False"):
             await producer.publish("orders", b"x")
     async with gomq.Producer(fake.address, idempotent=False) as producer:
         await producer.publish("orders", b"y")
@@ -120,7 +120,7 @@ async def test_trouble_among_several_batches_neither_doubles_nor_reorders(fake: 
 
 
 async def test_behind_a_batch_that_was_given_up_the_next_epoch_begins(fake: FakeCluster):
-    async with gomq.Producer(fake.address, settings=quick(delivery_timeout=0.4)) as producer:
+    async with gomq.Producer(fake.address, settings=quick(delivery_timeout=1.0)) as producer:
         await producer.publish("orders", b"1")
         fake.always(Api.PRODUCE, hangs_up)
         with pytest.raises(gomq.DeliveryFailedError):

@@ -140,6 +140,20 @@ async def test_timestamps_as_far_apart_as_they_can_be_share_a_batch(broker: gomq
     assert [message.timestamp for message in await everything(broker.address, "orders")] == stamps
 
 
+async def test_a_message_that_no_request_holds_is_refused_at_once(broker: gomq.Broker):
+    """The broker would close the connection, and the producer send it again until its time is over."""
+    value = bytes(101 << 20)
+    async with gomq.Producer(broker.address) as producer:
+        with anyio.fail_after(20):
+            with pytest.raises(MessageTooLargeError, match=r"topic 'orders'.*socket\.request\.max\.bytes"):
+                await producer.publish("orders", value)
+            with pytest.raises(MessageTooLargeError, match="topic 'orders'"):
+                await producer.publish_many("orders", [b"small", value])
+            await producer.publish("orders", b"still here")
+
+    assert [message.value for message in await everything(broker.address, "orders")][-1] == b"still here"
+
+
 async def test_a_message_that_the_broker_finds_too_large_is_refused_by_name(broker: gomq.Broker):
     async with gomq.Producer(broker.address) as producer:
         with pytest.raises(MessageTooLargeError, match="orders-0"):
