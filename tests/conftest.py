@@ -3,7 +3,8 @@
 import gc
 import os
 import shutil
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ import hypothesis
 import pytest
 
 import gomq
+from gomq.testing.reserved_port import ReservedPort
 
 MEMORY: Path = Path("/dev/shm")
 MEMORY_BYTES = 4 << 30
@@ -30,11 +32,16 @@ hypothesis.settings.load_profile("shared")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the tests' files in memory where there is enough of it: they sync a lot, and a sync costs nothing there.
+    """Take Ctrl-C, and keep the tests' files in memory where there is enough of it.
 
-    What is lost with the power is found out over ``MemoryFiles``; a kill leaves files in memory as it does those on a
-    disk. The long tests write too much for that. PYTEST_DEBUG_TEMPROOT names another place.
+    They sync a lot, and a sync costs nothing there. What is lost with the power is found out over ``MemoryFiles``; a
+    kill leaves files in memory as it does those on a disk. The long tests write too much for that.
+    PYTEST_DEBUG_TEMPROOT names another place.
+
+    A script's shell has what it starts behind & ignore Ctrl-C, and so would whatever the tests start to interrupt it.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     has_room = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
     if has_room and "soak" not in config.option.markexpr.replace("not soak", ""):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
@@ -91,6 +98,14 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 def data(tmp_path: Path) -> Path:
     """A data directory that is not there yet."""
     return tmp_path / "data"
+
+
+@pytest.fixture
+def kept_address() -> Iterator[str]:
+    """Where a broker may listen, stop, and listen again: nobody else is given the port meanwhile."""
+    port = ReservedPort()
+    yield port.address
+    port.close()
 
 
 @pytest.fixture

@@ -68,6 +68,9 @@ class Connections:
         self._served: dict[Connection, Deadlines] = {}
         self._changed = anyio.Event()
         self._is_stopping = False
+        self._lost = 0.0
+        """Seconds in which the broker itself had no turn: stopped, or suspended with its machine. What came meanwhile
+        is still to be read, so they count for nobody. Kafka's ``Selector`` reads before it looks who is idle."""
 
     def __len__(self) -> int:
         return self._count
@@ -118,7 +121,7 @@ class Connections:
 
     def watch(self, connection: Connection) -> None:
         """See that a connection ends in time, until ``forget``."""
-        self._served[connection] = Deadlines(self._clock())
+        self._served[connection] = Deadlines(self._clock() - self._lost)
         if len(self._served) == 1:
             self._notify()
         if self._is_stopping:
@@ -136,12 +139,16 @@ class Connections:
             if not self._served:
                 await self._changed.wait()
                 continue
-            await anyio.sleep(self._seconds_between_sweeps())
+            began, seconds = self._clock(), self._seconds_between_sweeps()
+            await anyio.sleep(seconds)
+            slept = self._clock() - began
+            if slept > 2 * seconds:
+                self._lost += slept - seconds
             await self.sweep()
 
     async def sweep(self) -> None:
         """End the connections whose time is up, and have those that are quiet keep little."""
-        now = self._clock()
+        now = self._clock() - self._lost
         for number, (connection, deadlines) in enumerate([*self._served.items()], start=1):
             standing = connection.standing()
             overdue = deadlines.check(standing, now, self._limits)

@@ -126,7 +126,7 @@ async def test_a_long_poll_goes_with_its_client(broker: gomq.Broker, wire: Wire,
             await until(lambda: len(polls) == 1)
             if behind:
                 await poller.send_bytes(sample_request(Api.METADATA, 12) * 3)
-        await until(lambda: len(polls) == 0, within=3)
+        await until(lambda: len(polls) == 0)
 
 
 async def test_one_address_too_many_is_closed_and_the_others_are_served(data: Path, caplog: pytest.LogCaptureFixture):

@@ -50,9 +50,9 @@ async def test_two_thousand_idle_connections_fit_into_a_hundred_megabytes(data: 
         for _ in range(CONNECTIONS):
             client = stack.enter_context(socket.create_connection(parse_address(broker.address)))
             client.sendall(sample_request(Api.API_VERSIONS, 3))
-            with anyio.fail_after(10):
+            with anyio.fail_after(20):
                 await anyio.wait_readable(client)
-        await until(lambda: resident_mb(broker) < 100, within=5)
+        await until(lambda: resident_mb(broker) < 100)
         assert await alive(broker.address)
 
 
@@ -66,7 +66,7 @@ async def test_a_connection_that_once_sent_fifty_megabytes_gives_them_back(data:
             await wire.ask(Api.PRODUCE, 9, **produce_values({"large": {0: batch(b"small")}}))
             before = resident_mb(broker)
             await wire.ask(Api.PRODUCE, 9, **produce_values({"large": {0: batch(bytes(50_000_000))}}))
-            await until(lambda: resident_mb(broker) < before + 5, within=5)
+            await until(lambda: resident_mb(broker) < before + 5)
 
 
 @pytest.mark.soak

@@ -4,9 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import anyio
@@ -42,7 +40,7 @@ sys.exit(main())
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_sigterm_ends_the_process_within_two_seconds_with_clients_parked(data: Path, backend: str):
+async def test_sigterm_ends_the_process_and_waits_for_no_client_that_is_parked(data: Path, backend: str):
     with broker_process(data, "--backend", backend) as process:
         async with connect(process.address) as wire, connect(process.address), connect(process.address) as busy:
             await wire.ask(Api.CREATE_TOPICS, **create_values("orders"))
@@ -50,15 +48,19 @@ async def test_sigterm_ends_the_process_within_two_seconds_with_clients_parked(d
             await busy.ask(Api.PRODUCE, 9, **produce_values({"orders": {0: batch(b"x")}}))
             await wire.receive(Api.FETCH, 11)
             await wire.send(Api.FETCH, 11, fetch_values({"orders": [(0, 1)]}, max_wait=3_600_000))
-            started = time.monotonic()
             code = await to_thread.run_sync(process.terminate)
-            assert (code, time.monotonic() - started < 2) == (0, True)
+            assert (code, was_cut_off(data)) == (0, False)
             answer = await wire.receive(Api.FETCH, 11)
             assert answer.responses[0].partitions[0].error_code == 0, "it is answered with what there is"
             assert await wire.is_closed()
     async with gomq.Broker(data=data, listen="127.0.0.1:0") as broker, connect(broker.address) as wire:
         answer = await wire.ask(Api.FETCH, 11, **fetch_values({"orders": [(0, 0)]}))
         assert answer.responses[0].partitions[0].high_watermark == 1
+
+
+def was_cut_off(data: Path) -> bool:
+    """Whether a broker that was a process of its own waited in vain for connections to end."""
+    return "connections.cut_off" in data.with_name(data.name + ".stderr").read_text()
 
 
 def is_clean(data: Path) -> bool:
@@ -110,10 +112,14 @@ async def test_sigterm_does_not_wait_for_a_client_that_does_not_read(data: Path,
     with broker_process(data, "--backend", backend) as process:
         async with connect(process.address) as wire, connect(process.address) as deaf:
             await leave_an_answer_unread(wire, deaf)
-            started = time.monotonic()
             assert await to_thread.run_sync(process.terminate) == 0
-            assert time.monotonic() - started < 4
+            assert not was_cut_off(data)
     assert is_clean(data)
+
+
+async def state_of_group(wire: Wire) -> str:
+    answer = await wire.ask(Api.DESCRIBE_GROUPS, 5, groups=("team",), include_authorized_operations=False)
+    return str(answer.groups[0].group_state)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -132,10 +138,11 @@ async def test_sigterm_answers_members_that_wait_for_their_group(data: Path, bac
             joined = await first.ask(Api.JOIN_GROUP, 2, **values)
             assert joined.error_code == 0
             await second.send(Api.JOIN_GROUP, 2, values)
-            assert not await second.has_answer(within=0.2), "it waits for the first to join again"
-            started = time.monotonic()
+            with anyio.fail_after(20):
+                while await state_of_group(first) != "PreparingRebalance":  # noqa: ASYNC110 - a process has no event
+                    await anyio.sleep(0.005)
             assert await to_thread.run_sync(process.terminate) == 0
-            assert time.monotonic() - started < 2
+            assert not was_cut_off(data)
             answer = await second.receive(Api.JOIN_GROUP, 2)
             assert answer.error_code == 16, "not coordinator: it looks for the broker anew"
 
@@ -149,7 +156,7 @@ async def test_a_second_signal_ends_it_at_once_and_leaves_no_word_that_all_is_we
             process.process.send_signal(signal.SIGTERM)
             assert await wire.is_closed(), "it is stopping, and waits for the client that does not read"
             process.process.send_signal(signal.SIGINT)
-            assert await to_thread.run_sync(process.process.wait, 5) == 128 + signal.SIGINT
+            assert await to_thread.run_sync(process.process.wait, 20) == 128 + signal.SIGINT
     assert not is_clean(data)
 
 
@@ -163,12 +170,19 @@ def test_sigterm_during_recovery_ends_it_at_once_and_the_next_start_recovers(dat
         assert starting.stdout is not None
         assert starting.stdout.readline() == b"RECOVERING\n"
         starting.send_signal(signal.SIGTERM)
-        assert starting.wait(5) == 128 + signal.SIGTERM
+        assert starting.wait(20) == 128 + signal.SIGTERM
         assert starting.stdout.read() == b""
     assert not is_clean(data)
     with broker_process(data) as process:
         assert process.terminate() == 0
     assert is_clean(data)
+
+
+async def until_refused(address: str) -> None:
+    """Wait until nobody is accepted any more."""
+    with anyio.fail_after(20), suppress(OSError):
+        while True:
+            await (await anyio.connect_tcp(*parse_address(address))).aclose()
 
 
 async def test_a_stop_waits_until_what_was_published_is_synced_and_acknowledged(data: Path, disk: Disk):
@@ -188,9 +202,8 @@ async def test_a_stop_waits_until_what_was_published_is_synced_and_acknowledged(
             await wire.send(Api.PRODUCE, 9, produce_values({"orders": {0: batch(b"x")}}))
             await to_thread.run_sync(disk.started.wait)
             leave.set()
+            await until_refused(address)
             assert not await wire.has_answer(within=0.1)
-            with pytest.raises(OSError, match="connection"):
-                await anyio.connect_tcp(*parse_address(address))
             assert not stopped.is_set()
             disk.release()
             answer = await wire.receive(Api.PRODUCE, 9)
@@ -204,13 +217,21 @@ async def test_a_stop_cuts_off_what_takes_longer_than_it_gives(
     data: Path, disk: Disk, caplog: pytest.LogCaptureFixture
 ):
     config = BrokerConfig(data=data, listen="127.0.0.1:0", stop_timeout=0.1)
-    async with AsyncExitStack() as clients:
+
+    def told() -> list[str]:
+        return [record.msg for record in caplog.records if record.msg.startswith("connections.")]
+
+    async def release_once_it_is_told() -> None:
+        await until(told)
+        disk.release()
+
+    async with AsyncExitStack() as clients, anyio.create_task_group() as group:
         async with gomq.Broker(config=config) as broker:
             wire = await clients.enter_async_context(connect(broker.address))
             await wire.ask(Api.CREATE_TOPICS, **create_values("orders"))
             disk.hold()
             await wire.send(Api.PRODUCE, 9, produce_values({"orders": {0: batch(b"x")}}))
             await to_thread.run_sync(disk.started.wait)
-            threading.Timer(0.5, disk.release).start()
+            group.start_soon(release_once_it_is_told)
         assert await wire.is_closed()
-    assert [record.msg for record in caplog.records if record.msg.startswith("connections.")] == ["connections.cut_off"]
+    assert told() == ["connections.cut_off"]

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -220,15 +219,6 @@ def test_a_closed_pipe_ends_it_silently(tmp_path: Path):
         assert process.wait(30) == 141
 
 
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """See that what is started takes interrupts, though the tests run where they are ignored, as behind &."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_leaves_no_traceback(tmp_path: Path):
     partition = write_partition(tmp_path / "big-0", varied_batches(3000))
     with subprocess.Popen(

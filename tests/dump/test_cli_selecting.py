@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -120,15 +119,6 @@ def test_what_is_given_takes_the_place_of_a_variable(
     assert set(run(capsys, "--partition", "1", "--partition", "0", *words)[0]) == {"orders-0", "orders-1", "other-0"}
 
 
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """See that what is started takes interrupts, though the tests run where they are ignored, as behind &."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interrupts")
 def test_following_shows_what_comes_at_once_and_ends_by_an_interrupt(data: Path):
     last = max((data / "other-0").glob("*.log"))
     words = ["--follow", "--tail", "1", "-f", r"%o\n", str(data / "other-0")]

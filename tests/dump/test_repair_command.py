@@ -205,7 +205,7 @@ def test_what_cannot_be_done_exits_with_2_and_a_line_that_says_why(
 def test_a_file_that_cannot_be_read_is_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with folder_for_all() as folder:
         log = Path(shutil.copytree(data, folder / "data")) / "orders-0" / LOG
-        for path in (folder / "data").rglob("*"):
+        for path in (folder / "data", *(folder / "data").rglob("*")):
             path.chmod(0o755)
         log.chmod(0)
         with as_nobody():

@@ -91,7 +91,7 @@ def test_a_link_is_followed_to_the_data_directory_that_a_broker_uses(
         assert f"a broker is using {tmp_path / 'data'}: stop it first" in capsys.readouterr().err
         assert main(["repair", str(link)]) == 1
         assert f"a broker is using {tmp_path / 'data'}; what it writes" in capsys.readouterr().err
-        broker.communicate(timeout=10)
+        broker.communicate(timeout=30)
     assert main(["repair", str(link), "--in-place", "--execute"]) == 0
     assert link.is_symlink()
     assert (tmp_path / "data.before-repair.1" / "orders-0").is_dir()

@@ -34,7 +34,7 @@ with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a
     )
     from kafka.errors import InvalidPartitionsError, TopicAlreadyExistsError
 
-SECONDS = 20
+SECONDS = 40
 BROKER = ConfigResource.Type.BROKER
 
 

@@ -31,7 +31,7 @@ from tests.interop.clients import (
 from tests.support.kafka import require_kafka
 from tests.support.segment_files import FIRST_TIMESTAMP
 
-SECONDS = 20
+SECONDS = 40
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a
     from kafka import KafkaAdminClient, TopicPartition as PythonTopicPartition
     from kafka.admin import AlterConfigOp, ConfigResource as PythonConfigResource
 
-SECONDS = 20
+SECONDS = 40
 CONFIGS = "kafka.admin.ConfigCommand"
 DELETE_RECORDS = "org.apache.kafka.tools.DeleteRecordsCommand"
 TOPICS = "org.apache.kafka.tools.TopicCommand"

@@ -33,7 +33,7 @@ from tests.interop.clients import (
 from tests.support.kafka import require_kafka
 from tests.support.segment_files import FIRST_TIMESTAMP
 
-SECONDS = 20
+SECONDS = 40
 
 
 def dotted(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tests.support.kafka import free_ports
 TOPIC = "orders"
 LIVES = 3
 MESSAGES = 50
-SECONDS = 20
+SECONDS = 40
 QUICK = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 100, "log_level": 0}
 
 

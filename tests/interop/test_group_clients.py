@@ -21,7 +21,7 @@ with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a
     from kafka import KafkaConsumer
 
 PARTITIONS: Final = 4
-SECONDS: Final = 15
+SECONDS: Final = 40
 FAST: Final = {"heartbeat_interval_ms": 200, "session_timeout_ms": 6000}
 
 

@@ -32,7 +32,7 @@ with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a
     from kafka.errors import CoordinatorLoadInProgressError
     from kafka.structs import OffsetAndMetadata as PythonOffset
 
-SECONDS = 20
+SECONDS = 40
 COUNT = 10
 
 
@@ -84,15 +84,15 @@ def test_confluent_kafka_goes_on_where_it_was_after_a_restart_and_after_a_kill(d
             broker.kill() if killed else broker.terminate()
 
 
-def test_a_confluent_kafka_consumer_outlives_a_restart_of_the_broker(data: Path):
-    with broker_process(data) as broker:
+def test_a_confluent_kafka_consumer_outlives_a_restart_of_the_broker(data: Path, kept_address: str):
+    with broker_process(data, listen=kept_address) as broker:
         fill(broker.address, "orders")
         with confluent(broker.address, "readers") as consumer:
             consumer.subscribe(["orders"])
             assert take(consumer, 3) == values(0, 3)
             consumer.commit(offsets=[TopicPartition("orders", 0, 3)], asynchronous=False)
             broker.kill()
-            with broker_process(data, listen=broker.address) as again:
+            with broker_process(data, listen=kept_address) as again:
                 (found,) = consumer.committed([TopicPartition("orders", 0)], timeout=SECONDS)
                 assert found.offset == 3
                 fill(again.address, "orders")

@@ -39,7 +39,7 @@ with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a
         UnknownTopicOrPartitionError,
     )
 
-SECONDS = 20
+SECONDS = 40
 
 
 def installed_codecs() -> list[str]:

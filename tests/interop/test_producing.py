@@ -29,7 +29,7 @@ with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a
     from kafka.errors import InvalidTimestampError
 
 DAY_MS: Final = 24 * 3_600_000
-SECONDS: Final = 20
+SECONDS: Final = 40
 COUNT: Final = 200
 
 

@@ -21,7 +21,7 @@ with warnings.catch_warnings():  # it reads its schemas, as it is imported, in a
 COUNT = 60
 TOPIC = "orders"
 LOST = {10, 11, 12, 13, 14}
-SECONDS = 20
+SECONDS = 40
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -34,7 +34,7 @@ def test_a_system_that_does_not_answer_holds_up_no_end(monkeypatch: pytest.Monke
     answered = threading.Event()
 
     def silent(*_: Any, **__: Any) -> list[Any]:
-        answered.wait(10)
+        answered.wait(60)
         return []
 
     async def work() -> None:
@@ -45,9 +45,9 @@ def test_a_system_that_does_not_answer_holds_up_no_end(monkeypatch: pytest.Monke
     started = time.monotonic()
     anyio.run(work, backend=backend)
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     (thread,) = [each for each in threading.enumerate() if each.name == "gomq-resolve"]
     assert thread.daemon
     answered.set()
-    thread.join(5)
+    thread.join(20)
     assert not thread.is_alive()

@@ -13,7 +13,7 @@ from anyio.from_thread import start_blocking_portal
 
 import gomq
 
-STOP_SECONDS = 10
+STOP_SECONDS = 30
 GOMQ = (
     sys.executable,
     "-c",

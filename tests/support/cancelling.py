@@ -48,7 +48,7 @@ def _sending(steps: Generator[Any, Any, Any], answer: object) -> Callable[[], An
     return lambda: steps.send(answer)
 
 
-async def cancelled_at(number: int, work: Callable[[], Awaitable[object]], *, within: float = 10.0) -> bool:
+async def cancelled_at(number: int, work: Callable[[], Awaitable[object]], *, within: float = 20.0) -> bool:
     """Run some work, cancelled where it waits for the n-th time, and say whether it came so far.
 
     Args:

@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute, TaskGroup
+from anyio.abc import ByteStream, TaskGroup
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from gomq.net.address import parse_address
 from gomq.protocol.api import SERVED, Api, Versions
 from gomq.protocol.requests import RequestHead, decode_request, read_head
 from gomq.protocol.responses import encode_response
+from gomq.testing.reserved_port import ReservedPort
 from tests.support.crashes import crashed
 from tests.support.fake_answers import Answers
-
-SECONDS = 10
-"""Nothing here takes longer."""
 
 
 class HangUpError(Exception):
@@ -131,6 +130,7 @@ class FakeCluster:
         self._group = group
         self._scopes: dict[int, anyio.CancelScope] = {}
         self._ended: dict[int, anyio.Event] = {}
+        self._reserved: dict[int, ReservedPort] = {}
         self._scripts: dict[Api, deque[Fault]] = defaultdict(deque)
         self._always: dict[Api, Fault] = {}
         self.answers = Answers()
@@ -158,9 +158,10 @@ class FakeCluster:
         """Have a node listen, where it listened before if it did."""
         if node in self._ended:
             await self._ended[node].wait()
-        port = self.answers.ports.get(node, 0)
-        listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
-        self.answers.ports[node] = listener.extra(SocketAttribute.local_port)
+        else:
+            self._reserved[node] = ReservedPort()
+            self.answers.ports[node] = parse_address(self._reserved[node].address).port
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=self.answers.ports[node])
         scope = self._scopes[node] = anyio.CancelScope()
         ended = self._ended[node] = anyio.Event()
 
@@ -175,6 +176,11 @@ class FakeCluster:
     def stop(self, node: int) -> None:
         """Have a node close its connections and listen no more."""
         self._scopes[node].cancel()
+
+    def let_go_of_ports(self) -> None:
+        """Let others have the ports, which were kept while a node was down."""
+        for port in self._reserved.values():
+            port.close()
 
     async def _serve(self, node: int, stream: ByteStream) -> None:
         try:
@@ -208,7 +214,10 @@ async def fake_cluster(*, nodes: int = 1) -> AsyncIterator[FakeCluster]:
     """Run nodes 1, 2, ... until the block ends."""
     async with anyio.create_task_group() as group:
         cluster = FakeCluster(group)
-        for node in range(1, nodes + 1):
-            await cluster.start(node)
-        yield cluster
+        try:
+            for node in range(1, nodes + 1):
+                await cluster.start(node)
+            yield cluster
+        finally:
+            cluster.let_go_of_ports()
         group.cancel_scope.cancel()

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gomq.net.address import parse_address
 
-DEADLINE = 10.0
+DEADLINE = 20.0
 
 
 class HttpAnswer(NamedTuple):

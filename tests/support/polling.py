@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-WITHIN_SECONDS = 10.0
+WITHIN_SECONDS = 20.0
 
 
 def wait_until(condition: Callable[[], object], *, within: float = WITHIN_SECONDS) -> None:

@@ -11,10 +11,14 @@ NOBODY = 65534
 
 @contextmanager
 def folder_for_all() -> Iterator[Path]:
-    """Make a folder that every user can get to; pytest's own are for one user only."""
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
+    """Make a folder that every user can get to, and all that is made in it meanwhile; pytest's are for one user."""
+    before = os.umask(0o022)
+    try:
+        with tempfile.TemporaryDirectory() as made:
+            Path(made).chmod(0o755)
+            yield Path(made)
+    finally:
+        os.umask(before)
 
 
 @contextmanager

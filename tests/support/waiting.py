@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import anyio
 
-WITHIN_SECONDS = 10.0
+WITHIN_SECONDS = 20.0
 
 
 async def until(condition: Callable[[], object], *, within: float = WITHIN_SECONDS) -> None:

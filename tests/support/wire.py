@@ -18,7 +18,7 @@ from gomq_storage.batch import ATTRIBUTES_POSITION, CRC_POSITION
 from gomq_storage.compression import Codec
 from gomq_storage.record import NewRecord, encode_batch
 
-DEADLINE: Final = 10.0
+DEADLINE: Final = 20.0
 """Seconds after which a test gives up on an answer that should be there at once."""
 NOW_MS: Final = 1_700_000_000_000
 ACKS_ALL: Final = -1

@@ -11,6 +11,7 @@ from tests.broker.conftest import Disk
 from tests.broker.groups.conftest import Hands
 from tests.support.membership import heartbeat, join, stable, sync_values
 from tests.support.running import read_records, running
+from tests.support.waiting import until
 from tests.support.wire import Wire, connect
 
 NOT_COORDINATOR, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS = 16, 25, 27
@@ -53,6 +54,7 @@ async def test_who_leaves_last_waits_for_the_disk(disk: Disk, groups: GroupCoord
     member = {"member_id": one, "group_instance_id": None, "reason": None}
     disk.hold()
     await wire.send(Api.LEAVE_GROUP, 5, {"group_id": "group", "members": [member]})
+    await until(disk.started.is_set)
     assert not await wire.has_answer(within=0.05)
     assert await heartbeat(other, "group", one, 1) == UNKNOWN_MEMBER_ID
     disk.release()

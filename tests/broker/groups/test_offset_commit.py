@@ -7,12 +7,14 @@ from uuid import UUID
 import anyio
 
 import gomq
+from gomq.broker.groups.topic import OFFSETS_TOPIC
 from gomq.protocol.api import Api
 from gomq_storage.config import LogConfig
 from tests.broker.conftest import Disk
 from tests.support.offsets import Committed, codes_of, commit, commit_values, committed
 from tests.support.running import running
 from tests.support.topics import create, delete
+from tests.support.waiting import until
 from tests.support.wire import Wire, connect, metadata_values, versions
 
 UNKNOWN, TOO_LARGE, NOT_AVAILABLE, NOT_COORDINATOR, ILLEGAL_GENERATION, UNKNOWN_MEMBER = 3, 12, 15, 16, 22, 25
@@ -166,9 +168,13 @@ async def test_commits_of_many_groups_share_a_sync(broker: gomq.Broker, wire: Wi
     async with anyio.create_task_group() as group:
         await wire.send(Api.OFFSET_COMMIT, 9, commit_values("first", {"orders": {0: 1}}))
         await anyio.to_thread.run_sync(disk.started.wait)
+        assert broker._state is not None
+        partition = broker._state.topics.partition(OFFSETS_TOPIC, 0)
+        assert partition is not None
+        appended = partition.log.log_end + len(names)
         for name in names:
             group.start_soon(ask, name)
-        await anyio.wait_all_tasks_blocked()
+        await until(lambda: partition.log.log_end == appended)
         disk.release()
     await wire.receive(Api.OFFSET_COMMIT, 9)
     assert disk.syncs - before <= 4

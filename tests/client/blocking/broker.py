@@ -27,7 +27,7 @@ def some(consumer: gomq.blocking.Consumer, count: int) -> list[int]:
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)

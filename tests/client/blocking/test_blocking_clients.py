@@ -19,12 +19,13 @@ from tests.client.blocking.broker import ORDERS, eventually, fill, numbers, some
 pytestmark = pytest.mark.usefixtures("left_over")
 
 
-def interrupt_once(condition: Callable[[], object]) -> threading.Thread:
-    """Have the main thread get Ctrl-C once a condition holds."""
+def interrupt_once(condition: Callable[[], object], *, elsewhere: bool = False) -> threading.Thread:
+    """Have the main thread get Ctrl-C once a condition holds, or have the system give it to another thread."""
 
     def watch() -> None:
         eventually(condition)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        taken_by = threading.current_thread() if elsewhere else threading.main_thread()
+        signal.pthread_kill(taken_by.ident or 0, signal.SIGINT)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -236,14 +237,15 @@ def test_threads_share_the_messages_of_a_consumer(address: str):
     assert sorted(number for mine in seen for number in mine) == list(range(2000))
 
 
-def test_ctrl_c_ends_a_consumer_that_waits(address: str):
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["to the main thread", "to another"])
+def test_ctrl_c_ends_a_consumer_that_waits(address: str, *, elsewhere: bool):
     fill(address, 3)
     threads: list[threading.Thread] = []
 
     def wait_for_ever() -> None:
         with gomq.blocking.Consumer(address, "orders", replay=True) as consumer:
             assert some(consumer, 3) == [0, 1, 2]
-            threads.append(interrupt_once(lambda: consumer._waiting))
+            threads.append(interrupt_once(lambda: consumer._waiting, elsewhere=elsewhere))
             next(consumer)
 
     with pytest.raises(KeyboardInterrupt):

@@ -11,7 +11,7 @@ import gomq.blocking
 from gomq.blocking.portal import ForkedError
 from tests.client.blocking.broker import fill, some
 
-SECONDS = 10
+SECONDS = 50
 
 FORKING = """
 import os, sys

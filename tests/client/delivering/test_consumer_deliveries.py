@@ -252,11 +252,11 @@ async def test_a_message_that_is_given_up_when_the_consumer_has_closed_stays_unf
     assert deliveries.points() == {TopicPartition("orders", 0): 0}
 
 
-async def test_a_restart_of_the_broker_is_survived(data: Path):
+async def test_a_restart_of_the_broker_is_survived(data: Path, kept_address: str):
     handled: list[bytes | None] = []
 
-    async def consume(address: str) -> None:
-        async with gomq.Consumer(address, "orders", replay=True) as consumer:
+    async def consume() -> None:
+        async with gomq.Consumer(kept_address, "orders", replay=True) as consumer:
 
             async def handle(delivery: Delivery) -> None:
                 if delivery.message.offset == 2 and delivery.attempt == 1:
@@ -266,13 +266,12 @@ async def test_a_restart_of_the_broker_is_survived(data: Path):
             await consumer.run(handle, dead_letter="orders.dead", backoff=0.001)
 
     async with anyio.create_task_group() as group:
-        async with gomq.Broker(data=data, listen="127.0.0.1:0") as broker:
-            address = broker.address
-            await fill(address, 4)
-            group.start_soon(consume, address)
+        async with gomq.Broker(data=data, listen=kept_address):
+            await fill(kept_address, 4)
+            group.start_soon(consume)
             await until(lambda: len(handled) == 4)
-        async with gomq.Broker(data=data, listen=address):
-            await fill(address, 3)
+        async with gomq.Broker(data=data, listen=kept_address):
+            await fill(kept_address, 3)
             await until(lambda: len(handled) >= 7)
             group.cancel_scope.cancel()
 

@@ -72,11 +72,11 @@ async def stored(broker: gomq.Broker, topic: str) -> list[bytes | None]:
     """What a reader gets that nothing happens to."""
     async with gomq.Admin(broker.address) as admin:
         end = (await admin.describe_topic(topic)).partitions[0].end_offset
-    return [] if not end else await read(broker.address, topic, end)
+    return [] if not end else await read(broker.address, topic, end, connection=ConnectionSettings())
 
 
-async def read(address: str, topic: str, count: int) -> list[bytes | None]:
-    settings = ConsumerSettings(connection=QUICK, max_wait=0.05)
+async def read(address: str, topic: str, count: int, *, connection: ConnectionSettings = QUICK) -> list[bytes | None]:
+    settings = ConsumerSettings(connection=connection, max_wait=0.05)
     values: list[bytes | None] = []
     async with gomq.Consumer(address, topic, replay=True, settings=settings) as consumer:
         async for message in consumer:

@@ -85,7 +85,7 @@ async def test_over_real_sockets(kind: Kind, amount: int, received: bytes):
             await stream.send(FRAME)
             await stream.send(FRAME)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         async with (
             await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
             fault_proxy(f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}") as proxy,

@@ -12,9 +12,9 @@ from gomq.protocol.api import Api
 from tests.support.fake_broker import FakeCluster, fake_cluster, stays_silent
 from tests.support.waiting import until
 
-AT_ONCE = 5.0
-"""A tenth of it where nothing else runs; a client that waited for its broker would take 30 seconds."""
-READY_SECONDS = 20
+AT_ONCE = 20.0
+"""Half a second where nothing else runs; a client that waited for its broker would take 30."""
+READY_SECONDS = 30
 
 UNANSWERED = {"connect": Api.API_VERSIONS, "iterate": Api.FETCH, "deliveries": Api.FETCH}
 """What a program waits for at a moment, where it is not that its messages are taken."""
