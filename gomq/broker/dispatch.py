@@ -61,7 +61,7 @@ async def dispatch(state: State, reached_at: Address, client_host: str, head: Re
         raise ProtocolError(f"API {head.api_key} is not served")
     if head.version not in SERVED[api]:
         if api is not Api.API_VERSIONS:
-            raise ProtocolError(f"{api.name} version {head.version} is not served")
+            raise ProtocolError(_not_served(api, head.version))
         return [encode_response(api, 0, head.correlation_id, api_versions.unsupported_version())]
     try:
         body = decode_request(frame, api, head.version, max_elements=FEW_ELEMENTS)
@@ -74,6 +74,13 @@ async def dispatch(state: State, reached_at: Address, client_host: str, head: Re
     if not isinstance(result, Mapping):
         return result
     return [await lay_out(api, head.version, head.correlation_id, result)]
+
+
+def _not_served(api: Api, version: int) -> str:
+    """Say so for whoever reads the log: the client sees a closed connection, as Kafka 4's clients do (KIP-896)."""
+    oldest, newest = SERVED[api]
+    why = "it is older than Kafka 2.1's" if version < oldest else "it has not asked which are"
+    return f"{api.name} version {version} of the client is not served, {oldest} to {newest} are: {why}"
 
 
 def _import_handler(api: Api) -> _Handler:

@@ -28,6 +28,23 @@ async def test_a_version_that_is_not_served_closes_the_connection(broker: gomq.B
             assert await wire.is_closed()
 
 
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (0, "PRODUCE version 0 of the client is not served, 3 to 13 are: it is older than Kafka 2.1's"),
+        (99, "PRODUCE version 99 of the client is not served, 3 to 13 are: it has not asked which are"),
+    ],
+)
+async def test_the_log_says_why_a_version_is_not_served(
+    broker: gomq.Broker, caplog: pytest.LogCaptureFixture, version: int, reason: str
+):
+    async with connect(broker.address) as wire:
+        await wire.send_bytes(framed(request_head(Api.PRODUCE, version) + bytes(40)))
+        assert await wire.is_closed()
+
+    assert [record.__dict__.get("reason") for record in caplog.records if record.msg == "connection.closed"] == [reason]
+
+
 @pytest.mark.parametrize("api", [-1, 4, 5, 1000, 32767])
 async def test_an_api_that_is_not_served_closes_the_connection(wire: Wire, api: int):
     await wire.send_bytes(framed(request_head(api, 0) + bytes(40)))
