@@ -3,6 +3,7 @@
 They last as long as the client likes, but not longer than the broker: when it stops they are answered at once.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,12 +26,12 @@ class LongPolls:
         return self._is_over
 
     @contextmanager
-    def wait(self) -> Iterator[None]:
-        """Wait in this block, which is left early, without an error, when the broker stops.
+    def wait(self, seconds: float = math.inf) -> Iterator[None]:
+        """Wait in this block, which is left early, without an error, when the time is up or the broker stops.
 
         What is in it must take being cancelled, as it must when the client goes away.
         """
-        with anyio.CancelScope() as scope:
+        with anyio.move_on_after(seconds) as scope:
             if self._is_over:
                 scope.cancel()
             self._scopes.add(scope)

@@ -3,7 +3,7 @@
 Everything here runs on the event loop and returns at once, but what is asynchronous.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import anyio
@@ -173,21 +173,25 @@ class Partition:
 
 
 async def wait_until(ready: Callable[[], bool], partitions: Iterable[Partition], *, seconds: float) -> bool:
-    """Wait until a condition holds, looking again whenever one of the partitions changes.
+    """Wait until a condition holds, as ``until`` does, but not for longer than some seconds.
 
     Returns:
         whether it holds; False when the time is up.
     """
-    partitions = tuple(partitions)
     with anyio.move_on_after(seconds):
-        while not ready():
-            event = anyio.Event()
-            for partition in partitions:
-                partition.waiters.add(event)
-            try:
-                await event.wait()
-            finally:
-                for partition in partitions:
-                    partition.waiters.discard(event)
+        await until(ready, tuple(partitions))
         return True
     return ready()
+
+
+async def until(ready: Callable[[], bool], partitions: Collection[Partition]) -> None:
+    """Wait until a condition holds, looking again whenever one of the partitions changes."""
+    while not ready():
+        event = anyio.Event()
+        for partition in partitions:
+            partition.waiters.add(event)
+        try:
+            await event.wait()
+        finally:
+            for partition in partitions:
+                partition.waiters.discard(event)

@@ -22,6 +22,7 @@ from gomq_storage.record import decode_batch
 from gomq_storage.segment_files import SegmentFiles
 from gomq_storage.time_index import TimeIndex, TimestampOffset
 
+_place: Final = OffsetPosition._make
 _SCAN_BYTES: Final = 8 << 10
 """Bytes read at once while headers are looked for: two index intervals."""
 
@@ -37,6 +38,7 @@ class Segment(SegmentFiles):
         "_bytes_since_index_entry",
         "_first_timestamp",
         "_largest",
+        "_last",
         "damage",
         "is_checked",
     )
@@ -52,6 +54,7 @@ class Segment(SegmentFiles):
         self._largest: TimestampOffset | None = None
         self._first_timestamp: int | None = None
         self._bytes_since_index_entry = 0  # known when ``_largest`` is
+        self._last: OffsetPosition | None = None  # the last batch that was noted: who waits for messages wants that one
 
     @property
     def largest(self) -> TimestampOffset:
@@ -114,6 +117,7 @@ class Segment(SegmentFiles):
             since = 0
         self._bytes_since_index_entry = since + size
         self.size = position + size
+        self._last = _place((header.base_offset, position))
 
     def _read_index_ends(self, position: int) -> TimestampOffset:
         self._bytes_since_index_entry = position - self.offset_index.last.position
@@ -145,7 +149,8 @@ class Segment(SegmentFiles):
         return found[0]
 
     def _find_batch(self, offset: int) -> tuple[int, BatchHeader] | None:
-        start = self.offset_index.look_up(offset).position
+        last = self._last
+        start = (last if last is not None and offset >= last.offset else self.offset_index.look_up(offset)).position
         if start >= self.size:
             start = 0  # the index is of another file
         try:
@@ -209,7 +214,7 @@ class Segment(SegmentFiles):
         """Drop from the indexes what they say of an offset and of those behind it, so that ``note`` can go on there."""
         self.offset_index.cut(offset)
         self.time_index.cut(offset)
-        self._largest = None
+        self._largest = self._last = None
 
     def begin_rebuilding(self) -> None:
         """Forget the batches and what the indexes hold, so that ``note`` can take account of them anew.

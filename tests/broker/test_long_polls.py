@@ -20,7 +20,7 @@ async def test_all_that_wait_go_on_when_it_is_over_and_so_does_who_comes_later()
         assert (len(polls), woken, polls.is_over) == (2, [], False)
         polls.end()
         group.start_soon(wait, polls, woken)
-        with anyio.fail_after(5):
+        with anyio.fail_after(20):
             while len(woken) < 3:
                 await anyio.lowlevel.checkpoint()
     assert (len(polls), polls.is_over) == (0, True)

@@ -101,6 +101,30 @@ def test_an_offset_is_found_in_the_batch_that_holds_it(counts: list[int], interv
     assert segment.find(BASE - 1) == ((BASE, 0), where[0][3])
 
 
+def test_the_batch_appended_last_is_found_without_a_look_at_those_before_it():
+    config = LogConfig(index_interval_bytes=1 << 20)
+    files, segment = filled(40, config=config)
+    size = len(batch_of(b"a", b"b"))
+    files.open(files.root / FILES[0]).write(0, [bytes(39 * size)])
+
+    assert segment.find(BASE + 78) == segment.find(BASE + 79) == ((BASE + 78, 39 * size), size)
+    assert segment.find(BASE + 80) is None
+    with pytest.raises(CorruptBatchError):
+        segment.find(BASE + 77)
+
+
+def test_what_was_cut_off_is_not_found_where_it_was():
+    _, segment = filled(40)
+    size = len(batch_of(b"a", b"b"))
+    segment.cut(38 * size)
+    segment.cut_indexes(BASE + 76)
+
+    assert segment.find(BASE + 78) is None
+    longer = batch_of(b"a", b"b", b"c" * 100, timestamp=NOW)
+    segment.append(longer, check_batch(longer), base_offset=BASE + 76, leader_epoch=0, config=SPARSE)
+    assert segment.find(BASE + 78) == ((BASE + 76, 38 * size), len(longer))
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=80) | st.just(bytes(80)), st.binary(max_size=120) | st.just(bytes(120)))
 def test_with_any_bytes_in_the_indexes_offsets_and_times_are_found_all_the_same(offsets: bytes, times: bytes):

@@ -32,7 +32,7 @@ from gomq.broker.fetching.reading import (
 from gomq.broker.fetching.sessions import FINAL_EPOCH, NO_SESSION, Asked, Context
 from gomq.broker.fetching.values import Found, PartitionKey, TopicKey, Wanted
 from gomq.broker.monitoring.metrics import Metrics
-from gomq.broker.partition import wait_until
+from gomq.broker.partition import until
 from gomq.net.session import Parts
 from gomq.protocol.fetch import LEADER_SINCE, FetchedPartition, Leader, encode_response
 from gomq.protocol.layout import NO_TOPIC_ID
@@ -88,8 +88,8 @@ async def handle(state: State, request: Request) -> Result:
 
 async def _wait(fetch: _Fetch, waiting: Sequence[Waiting], seconds: float) -> Parts:
     partitions = {partition for _, partition in fetch.targets}
-    with fetch.state.long_polls.wait():
-        await wait_until(lambda: has_come(waiting, fetch.terms), partitions, seconds=seconds)
+    with fetch.state.long_polls.wait(seconds):
+        await until(lambda: has_come(waiting, fetch.terms), partitions)
     return _respond(fetch, await _look(fetch))
 
 

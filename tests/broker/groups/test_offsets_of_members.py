@@ -20,9 +20,10 @@ from tests.support.membership import heartbeat, join, stable, start_join, subscr
 from tests.support.offsets import Committed, codes_of, commit, commit_values, committed, delete_offsets
 from tests.support.running import read_records, running
 from tests.support.topics import create
+from tests.support.waiting import WITHIN_SECONDS
 from tests.support.wire import Wire, connect
 
-NOT_COORDINATOR, ILLEGAL_GENERATION, UNKNOWN_MEMBER, REBALANCING = 16, 22, 25, 27
+LOADING, NOT_COORDINATOR, ILLEGAL_GENERATION, UNKNOWN_MEMBER, REBALANCING = 14, 16, 22, 25, 27
 NON_EMPTY_GROUP, FENCED, SUBSCRIBED = 68, 82, 86
 GROUPS = 4
 
@@ -195,6 +196,13 @@ async def commit_until_killed(
             group.start_soon(keep_committing, number)
 
 
+async def loaded(wire: Wire) -> None:
+    """Wait until the groups are there: where reading them takes longer than a second, a broker serves before."""
+    with anyio.fail_after(WITHIN_SECONDS):
+        while (await wire.ask(Api.LIST_GROUPS, 4, states_filter=[])).error_code == LOADING:  # noqa: ASYNC110 - as a client
+            await anyio.sleep(0.01)
+
+
 async def kill_again_and_again(data: Path, *, cycles: int, seed: int) -> None:
     random = Random(seed)
     sent: dict[int, int] = defaultdict(int)
@@ -203,6 +211,7 @@ async def kill_again_and_again(data: Path, *, cycles: int, seed: int) -> None:
         with broker_process(data, "--backend", ("asyncio", "trio")[cycle % 2]) as process:
             async with connect(process.address) as wire:
                 await create(wire, "orders")
+                await loaded(wire)
                 for number in range(GROUPS if cycle else 0):
                     found = (await committed(wire, f"group-{number}"))["orders"][0].offset
                     assert acknowledged[number] <= found <= sent[number]
