@@ -1,4 +1,4 @@
-"""Whose data directory it is: ``meta.properties``. Kafka: ``MetaProperties``, ``MetaPropertiesEnsemble``.
+"""Whose data directory it is: ``meta.properties``. Kafka: ``MetaProperties``, ``MetaPropertiesEnsemble``, KIP-858.
 
 #
 cluster.id=<22 characters>
@@ -19,6 +19,7 @@ from gomq_storage.files import Files, read_whole, write_atomically
 from gomq_storage.layout import META_PROPERTIES_FILE_NAME
 
 _SMALL_FILE_BYTES: Final = 64 << 10
+_DIRECTORY_ID: Final = b"directory.id="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class DirectoryIdentity:
     cluster_id: str
     """22 characters: a UUID in unpadded URL-safe base64, as Kafka writes it."""
     node_id: int
+    directory_id: str | None
+    """Tells it from others of the same cluster and node, such as one that was restored; None where nothing does."""
 
 
 def encode_uuid(value: uuid.UUID) -> str:
@@ -66,12 +69,24 @@ def read_identity(files: Files, path: Path) -> DirectoryIdentity:
     return _read_identity(files, path, 1)
 
 
+def renew_directory_id(files: Files, path: Path) -> None:
+    """Make a copy of a directory another one than that: of the same cluster and node, under an id of its own.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    target = path / META_PROPERTIES_FILE_NAME
+    lines = read_whole(files, target, max_bytes=_SMALL_FILE_BYTES).splitlines()
+    kept = [line for line in lines if not line.startswith(_DIRECTORY_ID)]
+    kept.append(_DIRECTORY_ID + encode_uuid(uuid.uuid4()).encode())
+    write_atomically(files, target, b"".join(line + b"\n" for line in kept))
+
+
 def _write_identity(files: Files, path: Path, node_id: int) -> DirectoryIdentity:
-    identity = DirectoryIdentity(cluster_id=encode_uuid(uuid.uuid4()), node_id=node_id)
-    directory_id = encode_uuid(uuid.uuid4())
-    lines = f"#\ncluster.id={identity.cluster_id}\ndirectory.id={directory_id}\nnode.id={node_id}\nversion=1\n"
+    cluster_id, directory_id = encode_uuid(uuid.uuid4()), encode_uuid(uuid.uuid4())
+    lines = f"#\ncluster.id={cluster_id}\ndirectory.id={directory_id}\nnode.id={node_id}\nversion=1\n"
     write_atomically(files, path / META_PROPERTIES_FILE_NAME, lines.encode())
-    return identity
+    return DirectoryIdentity(cluster_id=cluster_id, node_id=node_id, directory_id=directory_id)
 
 
 def _read_identity(files: Files, path: Path, default_node_id: int) -> DirectoryIdentity:
@@ -81,5 +96,8 @@ def _read_identity(files: Files, path: Path, default_node_id: int) -> DirectoryI
     if values.get("version") != "1" or "cluster.id" not in values:
         raise DirectoryUnusableError(path, f"{META_PROPERTIES_FILE_NAME} is damaged or of an unknown version")
     with suppress(ValueError):
-        return DirectoryIdentity(cluster_id=values["cluster.id"], node_id=int(values.get("node.id", default_node_id)))
+        node_id = int(values.get("node.id", default_node_id))
+        return DirectoryIdentity(
+            cluster_id=values["cluster.id"], node_id=node_id, directory_id=values.get("directory.id")
+        )
     raise DirectoryUnusableError(path, f"{META_PROPERTIES_FILE_NAME} names the node {values['node.id']!r}")

@@ -71,9 +71,11 @@ def test_one_topic_of_a_backup_is_restored_with_what_groups_have_committed_of_it
             assert ran.code == 0, ran.err
         assert run_gomq("backup", str(data), backups).code == 0
     missing = run_gomq("restore", backups, str(again), "--topic", "nothing")
+    own = run_gomq("restore", backups, str(again), "--topic", "__consumer_offsets")
     restored = run_gomq("restore", backups, str(again), "--topic", "orders")
 
-    assert (missing.code, missing.err) == (1, "gomq: the backup has no topic 'nothing'\n")
+    assert (missing.code, missing.err) == (1, "gomq: the backup has no topic 'nothing'; it has orders, other\n")
+    assert (own.code, "__consumer_offsets is the broker's own" in own.err) == (1, True)
     assert restored.code == 0, restored.err
     with broker_in_thread(again) as broker:
         assert run_gomq("topic", "list", "-b", broker.address).out == b"orders\n"

@@ -38,7 +38,7 @@ class Disk:
     def __init__(self, files: MemoryFiles) -> None:
         self.files = files
         checkpoints = Checkpoints.take(files, files.root)
-        identity = DirectoryIdentity(cluster_id="A" * 22, node_id=1)
+        identity = DirectoryIdentity(cluster_id="A" * 22, node_id=1, directory_id=None)
         lock = os.open(os.devnull, os.O_RDWR)
         self.directory = LogDirectory(files.root, lock=lock, identity=identity, checkpoints=checkpoints, files=files)
         self.directory._finish_removals()

@@ -325,7 +325,7 @@ def test_a_log_that_was_made_survives_the_power_and_one_that_was_removed_stays_a
 def directory_in(files: MemoryFiles) -> LogDirectory:
     checkpoints = Checkpoints.take(files, files.root)
     lock = os.open(os.devnull, os.O_RDWR)
-    identity = DirectoryIdentity(cluster_id="A" * 22, node_id=1)
+    identity = DirectoryIdentity(cluster_id="A" * 22, node_id=1, directory_id=None)
     return LogDirectory(files.root, lock=lock, identity=identity, checkpoints=checkpoints, files=files)
 
 

@@ -13,9 +13,19 @@ CHECKPOINT_TOPIC: Final = "__gomq_mirror_checkpoints"
 
 
 def chosen(
-    there: Mapping[str, TopicMetadata], names: Iterable[str], pattern: re.Pattern[str] | None
+    there: Mapping[str, TopicMetadata],
+    names: Iterable[str],
+    pattern: re.Pattern[str] | None,
+    *,
+    may_be_none: bool = False,
 ) -> dict[str, None]:
     """Say which topics of a source are to be carried over.
+
+    Args:
+        there: what it has.
+        names: those that are wanted.
+        pattern: those whose whole name it matches, besides.
+        may_be_none: whether the pattern may match none, as others may come.
 
     Raises:
         UnknownTopicError: it has no topic of that name.
@@ -29,7 +39,7 @@ def chosen(
             raise MirrorError(f"topic {name!r} is no user's: committed offsets are copied with their groups")
     if pattern is not None:
         found = matching(there, pattern)
-        if not found and not wanted:
+        if not found and not wanted and not may_be_none:
             raise MirrorError(f"no topic of the source matches {pattern.pattern!r}")
         wanted |= dict.fromkeys(found)
     return wanted

@@ -76,7 +76,7 @@ class Copying:
                 self._target.continue_as(lane.target, lane.plan.writer)
             if lane.is_read:
                 self._source.drop(lane.target)
-        while not self._is_stopping and not all(lane.is_read for lane in self._lanes.values()):
+        while not self._is_stopping and self._is_wanted:
             self._collect()
             await self._write_due()
             if self.is_outdated or (self._source.has_more and self._is_following):
@@ -95,13 +95,18 @@ class Copying:
             with anyio.move_on_after(_LOOK_SECONDS) as self._waiting:
                 await self._source.wait()
         except UnknownTopicError as error:
-            if not (self._source.pattern is not None and self._is_following):
+            if self._source.pattern is None:
                 raise MirrorError(f"{error} at the source any more") from error
             self.is_outdated = True  # a topic that only the pattern has named may go
 
     @property
+    def _is_wanted(self) -> bool:
+        """Whether there is more to read, or may be: all topics of a pattern that is followed may be gone for now."""
+        return self._source.pattern is not None or not all(lane.is_read for lane in self._lanes.values())
+
+    @property
     def _is_following(self) -> bool:
-        return any(lane.until is None for lane in self._lanes.values())
+        return self._source.pattern is not None or any(lane.until is None for lane in self._lanes.values())
 
     async def _finish(self) -> None:
         for lane in self._lanes.values():

@@ -232,10 +232,11 @@ class Mirror:
     async def _plan_again(self, plan: MirrorPlan, *, follow: bool) -> MirrorPlan:
         if not follow:
             return await self.plan([topic.name for topic in plan.topics])
+        planning = Planning(self._ends, self._settings)
         for _ in range(_ATTEMPTS - 1):
             with suppress(UnknownTopicError):  # it went while it was looked at
-                return await self.plan(plan.names, pattern=plan.pattern)
-        return await self.plan(plan.names, pattern=plan.pattern)
+                return await planning.plan(plan.names, plan.pattern, may_be_none=True)
+        return await planning.plan(plan.names, plan.pattern, may_be_none=True)
 
     async def _copy(self, plan: MirrorPlan, *, follow: bool, on_progress: OnProgress) -> bool:
         """Copy, and return whether the source has other topics or partitions by now."""

@@ -60,12 +60,15 @@ class Planning:
         self._checkpoints: Mapping[bytes, bytes | None] = {}
         self._source_cluster: str | None = None
 
-    async def plan(self, names: Iterable[str], pattern: re.Pattern[str] | None) -> MirrorPlan:
+    async def plan(
+        self, names: Iterable[str], pattern: re.Pattern[str] | None, *, may_be_none: bool = False
+    ) -> MirrorPlan:
         """Look at both sides and decide.
 
         Args:
             names: topics of the source.
             pattern: topics whose whole name it matches, besides.
+            may_be_none: whether it may match none, as others may come.
 
         Raises:
             UnknownTopicError: the source has no such topic.
@@ -80,7 +83,7 @@ class Planning:
         settings = self._settings.reading_back
         self._checkpoints = await read_checkpoints(self._target, self._target.address, settings)
         names = tuple(dict.fromkeys(names))
-        wanted = chosen(at_source, names, pattern)
+        wanted = chosen(at_source, names, pattern, may_be_none=may_be_none)
         topics = [await self._plan_topic(at_source[name], at_target.get(name)) for name in wanted]
         return MirrorPlan(
             source_cluster=source.cluster_id,

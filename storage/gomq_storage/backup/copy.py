@@ -9,6 +9,7 @@ from crc32c import crc32c
 from gomq_storage.backup.check import PassingBatches
 from gomq_storage.backup.files import BackupFiles, SourceFile
 from gomq_storage.backup.manifest import Damage, Manifest, StoredFile
+from gomq_storage.errors import CorruptBatchError
 from gomq_storage.files import File
 from gomq_storage.layout import LOG_SUFFIX, parse_segment_file_name
 
@@ -46,13 +47,18 @@ class Copier:
         self._previous = previous
         self._unsynced: set[PurePosixPath] = set()
         self._linked: set[PurePosixPath] = set()
-        self._folders: set[PurePosixPath] = set()
+        self._folders: dict[PurePosixPath, set[PurePosixPath]] = {}
+        """What is in each: there may be thousands, and each is looked at by itself."""
         self._on_progress = on_progress
 
-    def copy(self, path: PurePosixPath) -> StoredFile:
+    def copy(self, path: PurePosixPath, *, is_sealed: bool = False) -> StoredFile:
         """Copy a file as it is now; one that was copied already only if it has changed.
 
         A log file whose last batch is not whole yet is cut in front of it; one that is damaged is copied as it is.
+
+        Args:
+            path: the file.
+            is_sealed: whether nothing is written to it any more, so that a last batch that is not whole is damage.
 
         Raises:
             FileNotFoundError: it is not there, or not any more.
@@ -63,9 +69,13 @@ class Copier:
             if known is not None and known.source == file.identity:
                 return known
             self.forget(path)
-            stored = self._take_over(path, file) or self._copy(path, file)
-        self.stored[path] = stored
+            stored = self._take_over(path, file) or self._copy(path, file, is_sealed=is_sealed)
+        self._store(stored)
         return stored
+
+    def stored_in(self, folder: PurePosixPath) -> list[PurePosixPath]:
+        """List the files that a folder of the backup has."""
+        return list(self._folders.get(folder, ()))
 
     def write(self, path: PurePosixPath, content: bytes) -> None:
         """Put a file of the backup's own into it."""
@@ -76,14 +86,14 @@ class Copier:
         finally:
             file.close()
         self._unsynced.add(path)
-        self.stored[path] = StoredFile(path=path, size=len(content), crc=crc32c(content), source=None)
+        self._store(StoredFile(path=path, size=len(content), crc=crc32c(content), source=None))
 
     def extend(self, path: PurePosixPath, more: bytes, *, end_offset: int) -> None:
         """Put batches of the backup's own behind a log file that was copied; the backup before keeps its own."""
         if path in self._linked and self._previous is not None:
             self.forget(path)
             with self.files.open_source(self._previous[0] / path) as before:
-                self.stored[path] = self._copy(path, before)
+                self._store(self._copy(path, before, is_sealed=False))
         stored = self.stored[path]
         file = self.files.open(self.target / path)
         try:
@@ -92,11 +102,12 @@ class Copier:
             file.close()
         self._unsynced.add(path)
         size, crc = stored.size + len(more), crc32c(more, stored.crc)
-        self.stored[path] = StoredFile(path=path, size=size, crc=crc, source=None, end_offset=end_offset)
+        self._store(StoredFile(path=path, size=size, crc=crc, source=None, end_offset=end_offset))
 
     def forget(self, path: PurePosixPath) -> None:
         """Take a file out of the backup again, if it is there."""
         if self.stored.pop(path, None) is not None:
+            self._folders.get(path.parent, set()).discard(path)
             self.files.remove(self.target / path)
         self.damaged.pop(path, None)
         self._unsynced.discard(path)
@@ -106,16 +117,16 @@ class Copier:
         """Make a folder of the backup, if it is not there."""
         if folder not in self._folders:
             self.files.make_directory(self.target / folder)
-            self._folders.add(folder)
+            self._folders[folder] = set()
 
     def remove_folder(self, folder: PurePosixPath) -> None:
         """Take a folder out of the backup again, with all that is in it, if it is there."""
         if folder not in self._folders:
             return
-        for path in [each for each in self.stored if each.parent == folder]:
+        for path in self.stored_in(folder):
             self.forget(path)
         self.files.remove_directory(self.target / folder)
-        self._folders.discard(folder)
+        del self._folders[folder]
 
     def sync(self) -> None:
         """Make all that was copied outlive a power cut.
@@ -133,6 +144,11 @@ class Copier:
             self.files.sync_directory(self.target / folder)
         self.files.sync_directory(self.target)
         self._unsynced.clear()
+
+    def _store(self, stored: StoredFile) -> None:
+        self.stored[stored.path] = stored
+        if (within := self._folders.get(stored.path.parent)) is not None:
+            within.add(stored.path)
 
     def _take_over(self, path: PurePosixPath, file: SourceFile) -> StoredFile | None:
         """Take a file from the backup before, if it is of this one, and whole."""
@@ -155,7 +171,7 @@ class Copier:
         self.damaged.update({each.path: each for each in manifest.damaged if each.path == path})
         return known
 
-    def _copy(self, path: PurePosixPath, file: SourceFile) -> StoredFile:
+    def _copy(self, path: PurePosixPath, file: SourceFile, *, is_sealed: bool) -> StoredFile:
         segment = parse_segment_file_name(path.name)
         is_log = segment is not None and segment[1] == LOG_SUFFIX
         batches = PassingBatches(segment[0]) if is_log and segment is not None else None
@@ -163,8 +179,11 @@ class Copier:
         try:
             size, crc = self._pass(file, copy, batches)
             if batches is not None and batches.problem is None and batches.end < size:
-                copy.truncate(batches.end)  # the batch behind it is being written
-                size, crc = batches.end, _crc(copy, batches.end)
+                if is_sealed:
+                    batches.problem = CorruptBatchError("the file ends within a batch", position=batches.end)
+                else:
+                    copy.truncate(batches.end)  # the batch behind it is being written
+                    size, crc = batches.end, _crc(copy, batches.end)
         finally:
             copy.close()
         self._unsynced.add(path)

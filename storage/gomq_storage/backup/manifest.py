@@ -1,6 +1,6 @@
 """What a backup holds: ``manifest.json``, written last, so that a directory without one is no backup.
 
-    {"version": 1, "created_ms": 1764151200000, "cluster_id": "...", "node_id": 1,
+    {"version": 1, "created_ms": 1764151200000, "cluster_id": "...", "directory_id": "...", "node_id": 1,
      "files": [{"path": "orders-0/00000000000000000000.log", "size": 65536, "crc32c": 305419896, "end_offset": 1200,
                 "source": [1234, 1764151100000000000, 65536]}, ...],
      "damaged": [{"path": "orders-0/...", "position": 4711, "reason": "..."}]}
@@ -59,6 +59,8 @@ class Manifest:
     created_ms: int
     cluster_id: str
     node_id: int
+    directory_id: str | None = None
+    """Of the directory that was copied; None where it has none."""
     files: Mapping[PurePosixPath, StoredFile] = field(default_factory=dict)
     damaged: tuple[Damage, ...] = ()
 
@@ -74,6 +76,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
         "version": _VERSION,
         "created_ms": manifest.created_ms,
         "cluster_id": manifest.cluster_id,
+        "directory_id": manifest.directory_id,
         "node_id": manifest.node_id,
         "files": [_file_fields(each) for _, each in sorted(manifest.files.items())],
         "damaged": [
@@ -104,6 +107,7 @@ def decode_manifest(content: bytes) -> Manifest:
             created_ms=_number(fields["created_ms"]),
             cluster_id=str(fields["cluster_id"]),
             node_id=_number(fields["node_id"]),
+            directory_id=None if (known := fields.get("directory_id")) is None else str(known),
             files={each.path: each for each in files},
             damaged=tuple(
                 Damage(path=_path(each["path"]), position=_number(each["position"]), reason=str(each["reason"]))

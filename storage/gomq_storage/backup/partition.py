@@ -13,6 +13,7 @@ that is not whole; what was acknowledged before that is in it.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
@@ -110,7 +111,7 @@ def _look(copier: Copier, folder: PurePosixPath, partition: TopicPartition) -> P
         if name == LEADER_EPOCH_FILE_NAME or parse_snapshot_file_name(name) is not None:
             _copy_if_there(copier, folder / name)
     bases = segment_bases(before)
-    logs = [_copy_segment(copier, folder, base, before) for base in bases]
+    logs = [_copy_segment(copier, folder, base, before, is_sealed=base != bases[-1]) for base in bases]
     after = copier.files.identities(copier.source / folder)
     if not _fits(logs, after):
         return None
@@ -127,9 +128,15 @@ def _look(copier: Copier, folder: PurePosixPath, partition: TopicPartition) -> P
 def read_checkpoint(copier: Copier, name: str) -> Mapping[TopicPartition, int]:
     """Read an offset file of the data directory; one that is not there, or cannot be read, has nothing."""
     try:
-        return decode_offsets(read_whole(ReadOnlyFiles(), copier.source / name, max_bytes=_MAX_CHECKPOINT_BYTES))
+        return _offsets_in(read_whole(ReadOnlyFiles(), copier.source / name, max_bytes=_MAX_CHECKPOINT_BYTES))
     except (FileNotFoundError, CorruptFileError):
         return {}
+
+
+@lru_cache(maxsize=2)
+def _offsets_in(content: bytes) -> Mapping[TopicPartition, int]:
+    """Decode an offset file: each partition asks for two of them, which have a line for each partition."""
+    return decode_offsets(content)
 
 
 def segment_bases(names: Mapping[str, FileIdentity]) -> list[int]:
@@ -146,11 +153,13 @@ def _check_links(copier: Copier, folder: PurePosixPath, found: Mapping[str, File
             raise StorageError(f"{path} is a link, and links are not followed: put the file itself there")
 
 
-def _copy_segment(copier: Copier, folder: PurePosixPath, base: int, names: Mapping[str, FileIdentity]) -> StoredFile:
+def _copy_segment(
+    copier: Copier, folder: PurePosixPath, base: int, names: Mapping[str, FileIdentity], *, is_sealed: bool
+) -> StoredFile:
     for suffix in _BEFORE_LOG:
         if segment_file_name(base, suffix) in names:
             _copy_if_there(copier, folder / segment_file_name(base, suffix))
-    log = copier.copy(folder / segment_file_name(base))
+    log = copier.copy(folder / segment_file_name(base), is_sealed=is_sealed)
     _copy_if_there(copier, folder / segment_file_name(base, TXN_INDEX_SUFFIX))
     return log
 
@@ -165,7 +174,7 @@ def _copy_if_there(copier: Copier, path: PurePosixPath) -> None:
 
 def _forget_others(copier: Copier, folder: PurePosixPath, names: Mapping[str, FileIdentity]) -> None:
     """Take out of the backup what an earlier look has copied and is not there any more."""
-    for path in [each for each in copier.stored if each.parent == folder and each.name not in names]:
+    for path in [each for each in copier.stored_in(folder) if each.name not in names]:
         copier.forget(path)
 
 

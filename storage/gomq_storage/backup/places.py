@@ -11,6 +11,7 @@ from gomq_storage.backup.manifest import MANIFEST_FILE_NAME, MAX_MANIFEST_BYTES,
 from gomq_storage.backup.topics import STATE
 from gomq_storage.errors import CorruptFileError, StorageError
 from gomq_storage.files import read_whole
+from gomq_storage.identity import DirectoryIdentity
 from gomq_storage.layout import META_PROPERTIES_FILE_NAME, partition_directory_name
 
 PARTIAL_SUFFIX: Final = ".partial"
@@ -41,6 +42,26 @@ def check_places(files: BackupFiles, source: Path, target: Path) -> None:
     inside, outside = target.resolve(), source.resolve()
     if outside == inside or outside in inside.parents or inside in outside.parents:
         raise BackupError(f"a backup of {source} cannot be kept in {target}: one is within the other")
+
+
+def check_same(source: Path, identity: DirectoryIdentity, target: Path, before: Manifest) -> None:
+    """See that what is backed up is what the backups before are of: they are removed for it.
+
+    Raises:
+        BackupError: they are of another broker, or of another directory of its: one was restored from the other.
+    """
+    if before.cluster_id != identity.cluster_id:
+        raise BackupError(
+            f"{target} has backups of another broker, of cluster {before.cluster_id}, and {source} is of "
+            f"{identity.cluster_id}: keep its backups in a directory of its own"
+        )
+    ids = {before.directory_id, identity.directory_id} - {None}
+    if len(ids) > 1:
+        raise BackupError(
+            f"{target} has backups of another directory of this broker's, with directory.id {before.directory_id}; "
+            f"{source} has {identity.directory_id}, as one was restored from the other: keep its backups in a "
+            "directory of its own"
+        )
 
 
 def list_backups(files: BackupFiles, target: Path) -> list[Path]:

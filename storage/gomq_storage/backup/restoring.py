@@ -2,7 +2,8 @@
 
 1. Lock the data directory, so that no broker opens it meanwhile.
 2. Copy all files to ``<data>/.restoring`` and check their sizes and CRCs; sync them. Where only some topics are wanted
-   the others' are left out, and what the broker's own logs say of these is taken back.
+   the others' are left out, and what the broker's own logs say of these is taken back. The directory gets an id of
+   its own, so that its backups are not taken for the original's.
 3. Move the folders into their places, the broker's own state last: what is there before that has no topics.
 4. Sync the directory, and remove what is left of ``.restoring``.
 
@@ -24,6 +25,7 @@ from gomq_storage.backup.narrowing import narrow
 from gomq_storage.backup.places import BackupError, list_backups, read_manifest
 from gomq_storage.backup.topics import COMMITTED, STATE
 from gomq_storage.directory import lock_directory
+from gomq_storage.identity import renew_directory_id
 from gomq_storage.layout import (
     LOCK_FILE_NAME,
     RESTORING_DIRECTORY_NAME,
@@ -33,6 +35,8 @@ from gomq_storage.layout import (
 
 _STATE_FOLDER: Final = partition_directory_name(STATE)
 _CHUNK_BYTES: Final = 1 << 20
+_MOST_NAMED: Final = 10
+"""Topics that a message names, where there may be thousands."""
 
 
 def find_backup(backup: Path, *, files: BackupFiles | None = None) -> tuple[Path, Manifest]:
@@ -56,12 +60,15 @@ def choose(manifest: Manifest, topics: Collection[str]) -> Manifest:
     """Say what of a backup is needed for some of its topics, and for what groups have committed of them.
 
     Raises:
-        BackupError: the backup has no such topic.
+        BackupError: the backup has no such topic, or it is the broker's own.
     """
-    there = {_topic_of(path) for path in manifest.files} - {None, COMMITTED, STATE.topic}
+    ours = {COMMITTED, STATE.topic}
+    there = {topic for path in manifest.files if (topic := _topic_of(path)) is not None} - ours
     for name in topics:
+        if name in ours:
+            raise BackupError(f"{name} is the broker's own: what it says of a topic is restored with that")
         if name not in there:
-            raise BackupError(f"the backup has no topic {name!r}")
+            raise BackupError(f"the backup has no topic {name!r}; it has {_listed(there)}")
     wanted = {*topics, COMMITTED, STATE.topic}
 
     def is_needed(path: PurePosixPath) -> bool:
@@ -69,6 +76,11 @@ def choose(manifest: Manifest, topics: Collection[str]) -> Manifest:
 
     files = {path: file for path, file in manifest.files.items() if is_needed(path)}
     return replace(manifest, files=files, damaged=tuple(each for each in manifest.damaged if is_needed(each.path)))
+
+
+def _listed(names: Collection[str]) -> str:
+    listed = ", ".join(sorted(names)[:_MOST_NAMED])
+    return f"{listed} and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else listed or "none"
 
 
 def _topic_of(path: PurePosixPath) -> str | None:
@@ -116,6 +128,7 @@ def restore(
             _fill(files, backup, staging, manifest, on_progress)
             if topics is not None:
                 narrow(files, staging, topics)
+            renew_directory_id(files, staging)
         except BaseException:
             with suppress(OSError):  # or the next attempt does it
                 files.remove_tree(staging)

@@ -37,6 +37,7 @@ from gomq_storage.backup.places import (
     PARTIAL_SUFFIX,
     BackupError,
     check_places,
+    check_same,
     list_backups,
     newest,
     next_name,
@@ -96,7 +97,7 @@ def back_up(
         on_progress: told how many bytes are done with since the last time.
 
     Raises:
-        BackupError: it is no data directory, or the target cannot be used, as it has another broker's backups.
+        BackupError: it is no data directory, or the target cannot be used, as it has another directory's backups.
         DirectoryInUseError: another backup is being made there.
         OSError: reading or writing failed; the backups before this one are untouched.
     """
@@ -111,11 +112,8 @@ def back_up(
         before = list_backups(files, target)
         previous = newest(before)
         identity = read_identity(ReadOnlyFiles(), source)
-        if previous is not None and previous[1].cluster_id != identity.cluster_id:
-            raise BackupError(
-                f"{target} has backups of another broker, of cluster {previous[1].cluster_id}, and {source} is of "
-                f"{identity.cluster_id}: keep its backups in a directory of its own"
-            )
+        if previous is not None:
+            check_same(source, identity, target, previous[1])
         partial = target / (next_name(files, target, now_ms) + PARTIAL_SUFFIX)
         files.make_directory(partial)
         files.restrict(partial, like=source)
@@ -169,6 +167,7 @@ class _Backup:
             created_ms=now_ms,
             cluster_id=self._identity.cluster_id,
             node_id=self._identity.node_id,
+            directory_id=self._identity.directory_id,
             files=dict(self._copier.stored),
             damaged=tuple(self._copier.damaged.values()),
         )

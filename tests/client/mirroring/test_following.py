@@ -102,6 +102,16 @@ async def test_a_topic_that_only_the_pattern_has_named_may_go(pair: Pair):
     assert len(await messages(pair.target.address, "shop.returns")) == 10
 
 
+async def test_all_topics_that_the_pattern_matches_may_go_and_others_come(pair: Pair):
+    await publish(pair.source.address, "shop.orders", *numbers(0, 10))
+    async with following(pair, pattern=r"shop\..*") as (_, plans), gomq.Admin(pair.source.address) as admin:
+        await have_the_same(pair, "shop.orders", 10)
+        await admin.delete_topic("shop.orders")
+        await until(lambda: any(not plan.topics for plan in plans))
+        await publish(pair.source.address, "shop.returns", *numbers(0, 5))
+        await have_the_same(pair, "shop.returns", 5)
+
+
 async def test_it_says_how_far_it_is_behind(pair: Pair):
     await publish(pair.source.address, "orders", *numbers(0, 10))
     async with following(pair, ["orders"]) as (mirror, _):

@@ -3,14 +3,17 @@
 import os
 import stat
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from gomq_storage.backup import partition
 from gomq_storage.backup.files import BackupFiles
 from gomq_storage.backup.places import BackupError, list_backups, read_manifest
 from gomq_storage.backup.restoring import find_backup, restore
 from gomq_storage.backup.taking import back_up, size_of
+from gomq_storage.checkpoint_text import decode_offsets
 from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import DirectoryInUseError, StorageError
 from gomq_storage.layout import TopicPartition
@@ -102,6 +105,41 @@ def test_damage_is_reported_and_copied_as_it_is(serving: Serving):
     assert (saved(serving, now_ms=NOW + 1).path / damage.path).read_bytes() == content
     with restored(serving) as open_log:
         assert open_log(TopicPartition("sound", 0)).log_end == 3
+
+
+def test_a_sealed_segment_that_is_cut_off_is_damage_and_not_a_message_that_is_being_written(serving: Serving):
+    log = serving.create(ORDERS)
+    fill(log, 0, 20)
+    path = log.segments[1].path
+    content = path.read_bytes()[:-5]
+    path.write_bytes(content)
+
+    report = saved(serving)
+
+    assert [each.path.name for each in report.damaged] == [path.name]
+    assert (report.path / report.damaged[0].path).read_bytes() == content
+    assert saved(serving, now_ms=NOW + 1).damaged == report.damaged  # linked to the backup before
+
+
+def test_what_says_where_logs_start_is_understood_once_however_many_partitions_there_are(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+):
+    """It has a line for each: decoded for each it would take a broker of thousands of partitions minutes."""
+    for number in range(20):
+        log = serving.create(TopicPartition("orders", number), partitions=number + 1)
+        fill(log, 0, 1)
+        log.advance_start(1)
+    serving.directory.save_checkpoints()
+    decoded: list[bytes] = []
+
+    def spy(content: bytes) -> Mapping[TopicPartition, int]:
+        decoded.append(content)
+        return decode_offsets(content)
+
+    monkeypatch.setattr(partition, "decode_offsets", spy)
+
+    assert saved(serving).partitions > 1
+    assert len(decoded) <= 2
 
 
 def test_where_a_log_starts_and_that_it_was_compacted_is_in_the_backup(serving: Serving):

@@ -15,6 +15,7 @@ MANIFEST = Manifest(
     created_ms=1,
     cluster_id="abc",
     node_id=1,
+    directory_id="def",
     files={
         LOG: StoredFile(path=LOG, size=7, crc=9, source=FileIdentity(1, 2, 7), end_offset=3),
         PurePosixPath("meta.properties"): StoredFile(path=PurePosixPath("meta.properties"), size=1, crc=2, source=None),

@@ -111,10 +111,17 @@ def test_all_topics_named_are_all_of_it(backup: Path):
     assert values_of(data, OFFSETS).keys() == values_of(backup, OFFSETS).keys() - gone
 
 
-@pytest.mark.parametrize("name", ["missing", "orders-0", STATE.topic, COMMITTED, ""])
+@pytest.mark.parametrize("name", ["missing", "orders-0", "orders.*", ""])
 def test_a_topic_that_the_backup_does_not_have_is_told(backup: Path, name: str):
-    with pytest.raises(BackupError, match="has no topic"):
+    with pytest.raises(BackupError, match=r"has no topic '.*'; it has orders, other$"):
         restored(backup, "orders", name)
+    assert not (backup.parent.parent / "restored").exists()
+
+
+@pytest.mark.parametrize("name", [STATE.topic, COMMITTED])
+def test_a_topic_of_the_brokers_own_is_not_restored_by_itself(backup: Path, name: str):
+    with pytest.raises(BackupError, match="is the broker's own"):
+        restored(backup, name)
     assert not (backup.parent.parent / "restored").exists()
 
 

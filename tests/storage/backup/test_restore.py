@@ -1,13 +1,17 @@
 """A backup is restored whole, or nothing of it."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from gomq_storage.backup.places import BackupError, read_manifest
 from gomq_storage.backup.restoring import find_backup, restore
+from gomq_storage.backup.taking import back_up
 from gomq_storage.directory import LogDirectory
 from gomq_storage.errors import DirectoryUnusableError
+from gomq_storage.files import OsFiles
+from gomq_storage.identity import read_identity
 from tests.support.backing_up import (
     ORDERS,
     FailingFiles,
@@ -15,6 +19,7 @@ from tests.support.backing_up import (
     fill,
     saved,
 )
+from tests.support.log_batches import NOW
 
 
 @pytest.mark.parametrize("damage", ["missing", "changed", "longer"])
@@ -35,6 +40,41 @@ def test_a_damaged_backup_is_not_restored(serving: Serving, damage: str):
         restore(report.path, target, read_manifest(report.path))
 
     assert os.listdir(target) == [".lock"]
+
+
+def test_what_is_restored_is_of_the_same_cluster_and_another_directory(serving: Serving):
+    """So that its backups are not taken for the original's, nor put in their place."""
+    serving.create(ORDERS)
+    report = saved(serving)
+    original = read_identity(OsFiles(), serving.path)
+    ids = {original.directory_id}
+    for number in range(2):
+        target = serving.path.parent / f"target-{number}"
+        restore(report.path, target, read_manifest(report.path))
+        found = read_identity(OsFiles(), target)
+        assert found == replace(original, directory_id=found.directory_id)
+        ids.add(found.directory_id)
+
+        with pytest.raises(BackupError, match=r"restored from the other: keep its backups in a directory of its own"):
+            back_up(target, report.path.parent, now_ms=NOW + 1)
+        back_up(target, serving.path.parent / f"backups-{number}", now_ms=NOW + 1)
+
+    assert len(ids) == 3
+    assert find_backup(report.path.parent)[0] == report.path
+
+
+def test_an_original_without_an_id_is_restored_with_one(serving: Serving):
+    """Older Kafkas have none."""
+    serving.create(ORDERS)
+    path = serving.path / "meta.properties"
+    path.write_bytes(b"".join(each for each in path.read_bytes().splitlines(keepends=True) if b"directory" not in each))
+    report = saved(serving)
+    target = serving.path.parent / "target"
+
+    restore(report.path, target, read_manifest(report.path))
+
+    assert len(read_identity(OsFiles(), target).directory_id or "") == 22
+    assert saved(serving, now_ms=NOW + 1).path != report.path
 
 
 def test_a_restore_that_fails_at_any_call_is_served_by_no_broker_and_can_be_done_again(serving: Serving):
