@@ -27,6 +27,7 @@ _MIN_RESPONSE_BYTES: Final = 4
 _KEPT_BYTES: Final = 16 << 20
 """Twice what a fetch of many partitions asks for: to make such a buffer anew for each takes as long as all the rest."""
 _READS_BEFORE_YIELD: Final = 8
+_HUNG_UP: Final = "the broker closed the connection"
 
 OnReply: TypeAlias = Callable[[Any, GomqError | None], None]
 """Takes the decoded answer, or the reason why there is none. It must not raise and cannot wait."""
@@ -148,10 +149,12 @@ class Channel:
         """Read answers until the connection ends, for whatever reason; never raises for one."""
         culprit: ProtocolError | None = None
         try:
-            with self._patience:
-                await self._read()
-            if self._patience.cancelled_caught:
-                self.close("it did not answer in time")
+            while self._closed is None:
+                with self._patience:
+                    await self._read()
+                if self._patience.cancelled_caught:
+                    self._read_what_has_come()
+                    self._patience = anyio.CancelScope(deadline=self._next_deadline())
         except ProtocolError as error:
             culprit = error
             self.close(str(error))
@@ -164,13 +167,32 @@ class Channel:
     async def _read(self) -> None:
         reads = 0
         while count := await self._transport.receive_into(self._frames.space()):
-            self._frames.received(count)
-            while (frame := self._frames.next_frame()) is not None:
-                self._take(frame)
+            self._take_received(count)
             reads += 1
             if reads % _READS_BEFORE_YIELD == 0:
                 await anyio.lowlevel.checkpoint()
-        self.close("the broker closed the connection")
+        self.close(_HUNG_UP)
+
+    def _read_what_has_come(self) -> None:
+        """Give up where an answer is overdue, but not one that came while this process itself stood still.
+
+        Kafka's ``NetworkClient`` takes the answers that are there before it looks for time-outs, too.
+        """
+        while self._next_deadline() <= anyio.current_time():
+            count = self._transport.receive_now(self._frames.space())
+            if count:
+                self._take_received(count)
+            else:
+                self.close("it did not answer in time" if count is None else _HUNG_UP)
+                break
+
+    def _take_received(self, count: int) -> None:
+        self._frames.received(count)
+        while (frame := self._frames.next_frame()) is not None:
+            self._take(frame)
+
+    def _next_deadline(self) -> float:
+        return min((waiting.deadline for waiting in self._waiting), default=inf)
 
     def _take(self, frame: memoryview) -> None:
         correlation_id = responses.read_correlation_id(frame)
@@ -180,7 +202,7 @@ class Channel:
         decode = request.decode
         response = decode(frame) if decode else responses.decode_response(frame, request.api, request.version)
         self._waiting.popleft()
-        self._patience.deadline = min((waiting.deadline for waiting in self._waiting), default=inf)
+        self._patience.deadline = self._next_deadline()
         on_reply(response, None)
 
     async def _send_unsent(self) -> None:
@@ -212,7 +234,7 @@ class Channel:
             error: GomqError
             if culprit is not None:
                 error, culprit = culprit, None
-            elif waiting.deadline <= now:
+            elif waiting.deadline <= now and self._closed != _HUNG_UP:
                 error = RequestTimeoutError(self.address, waiting.request.api.name, waiting.request.timeout)
             else:
                 error = ConnectionFailedError(self.address, self._closed or "")

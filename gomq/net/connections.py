@@ -1,6 +1,7 @@
 """All connections of a broker, over all its listeners: how many there may be, and which have to end.
 
-One sweep over them replaces a timer for each. Kafka: ``ConnectionQuotas``, and the expiry in ``Selector``.
+One sweep over them replaces a timer for each. Kafka: ``ConnectionQuotas``, and the expiry in ``Selector``, which reads
+before it looks who is idle.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ import anyio
 
 from gomq.net.deadlines import Deadlines, Overdue, Standing
 from gomq.net.limits import ConnectionLimits, plain_address
+from gomq.net.own_time import OwnTime
 from gomq.net.request_memory import RequestMemory
 
 _SWEEP_SECONDS: Final = 0.5
@@ -62,15 +64,12 @@ class Connections:
     def __init__(self, limits: ConnectionLimits, *, clock: Callable[[], float] = anyio.current_time) -> None:
         self.memory: RequestMemory = RequestMemory(limits.queued_bytes)
         self._limits = limits
-        self._clock = clock
+        self._time = OwnTime(clock)
         self._by_address: Counter[str] = Counter()
         self._count = 0
         self._served: dict[Connection, Deadlines] = {}
         self._changed = anyio.Event()
         self._is_stopping = False
-        self._lost = 0.0
-        """Seconds in which the broker itself had no turn: stopped, or suspended with its machine. What came meanwhile
-        is still to be read, so they count for nobody. Kafka's ``Selector`` reads before it looks who is idle."""
 
     def __len__(self) -> int:
         return self._count
@@ -121,7 +120,7 @@ class Connections:
 
     def watch(self, connection: Connection) -> None:
         """See that a connection ends in time, until ``forget``."""
-        self._served[connection] = Deadlines(self._clock() - self._lost)
+        self._served[connection] = Deadlines(self._time.now())
         if len(self._served) == 1:
             self._notify()
         if self._is_stopping:
@@ -139,16 +138,14 @@ class Connections:
             if not self._served:
                 await self._changed.wait()
                 continue
-            began, seconds = self._clock(), self._seconds_between_sweeps()
+            seconds = self._seconds_between_sweeps()
+            self._time.tick(next_in=seconds)
             await anyio.sleep(seconds)
-            slept = self._clock() - began
-            if slept > 2 * seconds:
-                self._lost += slept - seconds
             await self.sweep()
 
     async def sweep(self) -> None:
         """End the connections whose time is up, and have those that are quiet keep little."""
-        now = self._clock() - self._lost
+        now = self._time.now()
         for number, (connection, deadlines) in enumerate([*self._served.items()], start=1):
             standing = connection.standing()
             overdue = deadlines.check(standing, now, self._limits)

@@ -64,11 +64,16 @@ class PlainTransport:
 
     async def receive_into(self, space: memoryview) -> int:
         """Receive some bytes into the space and return how many; 0 when the peer sends no more."""
-        while True:
-            try:
-                return self._socket.recv_into(space)
-            except BlockingIOError:
-                await anyio.wait_readable(self._socket)
+        while (count := self.receive_now(space)) is None:
+            await anyio.wait_readable(self._socket)
+        return count
+
+    def receive_now(self, space: memoryview) -> int | None:
+        """Receive what has come already, like ``receive_into``; None where that is nothing."""
+        try:
+            return self._socket.recv_into(space)
+        except BlockingIOError:
+            return None
 
     async def receive(self, space: Callable[[], memoryview]) -> int:
         """Receive some bytes into a space that is only asked for when it is needed, and not held while waiting."""

@@ -32,6 +32,8 @@ from gomq.net.complaints import printable
 
 MAX_GROUPS: Final = 100_000
 """Kafka has no limit; who is one too many is told to try again later."""
+_TICK_MS: Final = 500
+"""While timers run: so soon does the clock stand still where the broker has no turns."""
 _log = get_logger("gomq.broker")
 
 
@@ -77,7 +79,9 @@ class GroupCoordinator(GroupTable):
                 self._earlier = anyio.Event()
                 next_ms = self._deadlines.next()
                 self._wakes_at = math.inf if next_ms is None else next_ms
-                with anyio.move_on_after((self._wakes_at - self._clock.timer_ms()) / 1000):
+                self._clock.tick(next_in_ms=_TICK_MS)
+                tick_ms = math.inf if next_ms is None else _TICK_MS
+                with anyio.move_on_after(min(self._wakes_at - self._clock.timer_ms(), tick_ms) / 1000):
                     await self._earlier.wait()
 
     def end_timers(self) -> None:

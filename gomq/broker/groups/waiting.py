@@ -5,6 +5,7 @@ import time
 import anyio
 
 from gomq.broker.groups.members import JoinAnswer, SyncAnswer
+from gomq.net.own_time import OwnTime
 
 
 class Waiting:
@@ -32,10 +33,20 @@ class Waiting:
 class Clock:
     """The time, as the coordinator of groups wants to know it; a test brings its own."""
 
+    def __init__(self) -> None:
+        self._own = OwnTime(time.monotonic)
+
     def wall_ms(self) -> int:
         """Ms since the epoch, to be written down."""
         return time.time_ns() // 1_000_000
 
     def timer_ms(self) -> int:
-        """Ms since some moment, which nobody sets: what deadlines are measured with."""
-        return time.monotonic_ns() // 1_000_000
+        """Ms since some moment, which nobody sets: what deadlines are measured with.
+
+        Time in which the broker had no turn counts for nobody: signs of life that came meanwhile are still to be read.
+        """
+        return int(self._own.now() * 1000)
+
+    def tick(self, *, next_in_ms: int) -> None:
+        """Say that the broker has a turn, and when it should have the next."""
+        self._own.tick(next_in=next_in_ms / 1000)

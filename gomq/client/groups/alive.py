@@ -51,18 +51,22 @@ class KeepAlive:
 
     async def run(self) -> None:
         """Go on for ever."""
+        late, stood_still = 0.0, False
         while True:
             now = anyio.current_time()
-            self._member.pass_time(now)
+            stood_still = not stood_still and late >= min(_LATE_SECONDS, self._settings.session_timeout / 4)
+            if not stood_still:  # or else the coordinator is asked first: perhaps the session lasts
+                self._member.pass_time(now)
             self._on_time()
             due, ends = self._member.heartbeat_at(), self._member.session_ends_at()
-            if due is not None and due <= now:
-                await self._heartbeat()
+            if due is not None and (stood_still or due <= now):
+                late = await self._heartbeat(is_last_try=stood_still)
                 continue
             soonest = min(inf if due is None else due, inf if ends is None else ends)
             with anyio.move_on_after(soonest - now):
                 await self._turns.wait()
-            self._warn_if_late(anyio.current_time() - soonest)
+            late = anyio.current_time() - soonest
+            self._warn_if_late(late)
 
     def _warn_if_late(self, seconds: float) -> None:
         """Say so where this task has not had its turn: somebody does not let the event loop go on."""
@@ -90,17 +94,24 @@ class KeepAlive:
             await anyio.sleep(_EXPECTING_PAUSE)
         return False
 
-    async def _heartbeat(self) -> None:
+    async def _heartbeat(self, *, is_last_try: bool = False) -> float:
+        """Send a sign of life while the session lasts; return by how many seconds that was overrun.
+
+        Args:
+            is_last_try: try it though the session may be over, as this process stood still.
+        """
         member = self._member
         now = anyio.current_time()
+        third = self._settings.session_timeout / 3
         ends = member.session_ends_at()
-        within = self._settings.session_timeout if ends is None else max(ends - now, 0)
+        within = self._settings.session_timeout if ends is None else max(ends - now, third if is_last_try else 0)
         generation = member.generation
         member.heartbeat_sent(now)
         try:
             with anyio.move_on_after(within):  # connecting takes its time as well
-                code = await self._conversation.heartbeat(member, within=self._settings.session_timeout / 3)
+                code = await self._conversation.heartbeat(member, within=third)
                 member.heartbeat_answered(code, generation, now)
                 self._on_answer(None)
         except GomqError as error:
             self._on_answer(error)
+        return anyio.current_time() - now - within

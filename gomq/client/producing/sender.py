@@ -17,6 +17,7 @@ from gomq.client.producing.dispatch import BatchLane, Dispatch
 from gomq.client.producing.errands import Errands
 from gomq.client.producing.settings import ProducerSettings
 from gomq.client.producing.trouble import Trouble
+from gomq.net.own_time import let_others_read
 from gomq_storage.layout import TopicPartition
 
 
@@ -61,8 +62,9 @@ class Sender:
     async def run(self) -> None:
         """Send in time what is not sent at once, and give up what takes too long."""
         while True:
+            next_deadline = await self._expire()
             self._changed = anyio.Event()
-            self._asleep_until = min(self._expire(), self._send_due(self._accumulator.busy()))
+            self._asleep_until = min(next_deadline, self._send_due(self._accumulator.busy()))
             with anyio.CancelScope(deadline=self._asleep_until):
                 await self._changed.wait()
 
@@ -108,13 +110,17 @@ class Sender:
             self._dispatch.send(connection, lanes)
             lanes = [lane for lane in lanes if lane.due_at(linger=linger) <= now and not lane.needs_identity]
 
-    def _expire(self) -> float:
+    async def _expire(self) -> float:
         """Give up the batches that are overdue, and return when the next one will be."""
+        next_deadline = self._next_deadline()
+        if next_deadline > anyio.current_time():
+            return next_deadline
+        await let_others_read()  # their answers may be here
         now = anyio.current_time()
-        next_deadline = inf
-        for lane in self._accumulator.busy():
-            for batch in lane.unfinished:
-                if batch.deadline <= now and not batch.is_done:
-                    self._accumulator.give_up(batch, self._trouble.cause_of_delay(batch), gave_up=True)
-            next_deadline = min((next_deadline, *(batch.deadline for batch in lane.unfinished)))
-        return next_deadline
+        for batch in self._accumulator.unfinished():
+            if batch.deadline <= now and not batch.is_done:
+                self._accumulator.give_up(batch, self._trouble.cause_of_delay(batch), gave_up=True)
+        return self._next_deadline()
+
+    def _next_deadline(self) -> float:
+        return min((batch.deadline for batch in self._accumulator.unfinished()), default=inf)

@@ -1,6 +1,7 @@
 """``Channel``: answers find whoever asked, and whatever goes wrong is told to all who wait."""
 
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio.abc import SocketStream
+from anyio.abc import SocketAttribute, SocketStream
 
 from gomq.errors import ConnectionFailedError, GomqError, ProtocolError, RequestTimeoutError
 from gomq.net.channel import Channel, Request
@@ -34,6 +35,16 @@ class Peer:
 
     async def answer(self, correlation_id: int, body: bytes) -> None:
         await self.stream.send(frame_of(correlation_id, body))
+
+    def send_and_stand_still(self, data: bytes, *, seconds: float) -> None:
+        """Send while nothing else in this process has a turn."""
+        self.stream.extra(SocketAttribute.raw_socket).send(data)
+        time.sleep(seconds)
+
+    def hang_up_and_stand_still(self, *, seconds: float) -> None:
+        """Send no more, likewise."""
+        self.stream.extra(SocketAttribute.raw_socket).shutdown(socket.SHUT_WR)
+        time.sleep(seconds)
 
 
 def frame_of(correlation_id: int, body: bytes) -> bytes:
@@ -158,6 +169,44 @@ async def test_an_overdue_answer_closes_the_connection_and_only_the_overdue_are_
     assert str(errors["quick"]) == "peer:1 did not answer METADATA within 0.05 s"
     assert isinstance(errors["patient"], ConnectionFailedError)
     assert str(errors["patient"]) == "no connection to peer:1: it did not answer in time"
+
+
+async def test_what_has_come_while_this_process_stood_still_is_no_late_answer():
+    answers: list[Any] = []
+    async with connected() as (channel, peer):
+        for _ in range(2):
+            channel.post(request_of(b"?", timeout=0.05), lambda response, error: answers.append((response, error)))
+        requests = [await peer.receive() for _ in range(2)]
+        frames = b"".join(frame_of(number, b"!") for number, _ in requests)
+        peer.send_and_stand_still(frames, seconds=0.1)
+        await until(lambda: len(answers) == 2)
+        assert answers == [(b"!", None)] * 2
+        async with anyio.create_task_group() as group:
+            group.start_soon(answer_next, peer)
+            assert await channel.request(request_of(b"next")) == b"!"
+
+
+async def test_what_was_answered_too_little_while_this_process_stood_still_is_late():
+    errors: list[GomqError | None] = []
+    async with connected() as (channel, peer):
+        channel.post(request_of(b"?", timeout=0.05), lambda _, error: errors.append(error))
+        channel.post(request_of(b"?", timeout=0.05), lambda _, error: errors.append(error))
+        first, _ = await peer.receive()
+        peer.send_and_stand_still(frame_of(first, b"!") + frame_of(first + 1, b"half")[:-1], seconds=0.1)
+        await until(lambda: len(errors) == 2)
+        assert not channel.is_open
+    assert errors[0] is None
+    assert isinstance(errors[1], RequestTimeoutError)
+
+
+async def test_a_peer_that_hangs_up_while_this_process_stands_still_is_not_called_late():
+    async with connected() as (channel, peer):
+        errors: list[GomqError | None] = []
+        channel.post(request_of(b"?", timeout=0.05), lambda _, error: errors.append(error))
+        await peer.receive()
+        peer.hang_up_and_stand_still(seconds=0.1)
+        await until(lambda: errors)
+    assert str(errors[0]) == "no connection to peer:1: the broker closed the connection"
 
 
 async def test_a_peer_that_takes_no_request_in_time_is_given_up():

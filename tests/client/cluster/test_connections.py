@@ -1,6 +1,7 @@
 """Reaching a cluster: which addresses are tried, what each failure says, and brokers of other ages."""
 
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from gomq.client.cluster.settings import ConnectionSettings
 from gomq.errors import ConfigurationError, GomqError, ProtocolError, RequestTimeoutError, UnsupportedVersionError
 from gomq.protocol.api import SPOKEN, Api, Versions
 from tests.support.clusters import open_connections, reached
-from tests.support.fake_broker import Exchange, FakeCluster, Fault, fails_with, hangs_up, sends, stays_silent
+from tests.support.fake_broker import Exchange, FakeCluster, Fault, answers, fails_with, hangs_up, sends, stays_silent
 from tests.support.waiting import until
 
 
@@ -34,6 +35,19 @@ async def test_the_first_address_may_belong_to_something_else(fake: FakeCluster,
     fake.always(Api.API_VERSIONS, sends(b"HTTP/1.1 400 Bad Request\r\n\r\n", framed=False))
     async with gomq.Admin(f"{fake.address},{broker.address}") as admin:
         assert await admin.list_topics() == []
+
+
+async def test_a_broker_is_given_another_chance_where_this_process_itself_stood_still(
+    fake: FakeCluster, monkeypatch: pytest.MonkeyPatch
+):
+    async def answers_too_late(exchange: Exchange) -> None:
+        time.sleep(0.6)  # noqa: ASYNC251 - nobody is to have a turn
+        await answers(exchange)
+
+    monkeypatch.setattr("gomq.client.cluster.connection._STOOD_STILL_SECONDS", 0.1)
+    fake.next(Api.API_VERSIONS, answers_too_late)
+    async with gomq.Admin(fake.address, settings=ConnectionSettings(connect_timeout=0.4)) as admin:
+        await admin.list_topics()
 
 
 @pytest.mark.parametrize("client", [gomq.Producer, gomq.Admin, lambda address: gomq.Consumer(address, "orders")])

@@ -1,4 +1,7 @@
-"""Whoever blocks the event loop keeps signs of life back: that is said, each time, with what to do."""
+"""Whoever blocks the event loop keeps signs of life back: that is said, each time, with what to do.
+
+Whether the session is over then is for the coordinator to say.
+"""
 
 import logging
 import time
@@ -7,10 +10,12 @@ import anyio
 import pytest
 
 from gomq.protocol.api import Api
-from tests.support.fake_broker import FakeCluster
+from tests.support.fake_broker import Exchange, FakeCluster, stays_silent
 from tests.support.fake_group import FakeGroup
 from tests.support.joining import joining
 from tests.support.waiting import until
+
+SESSION = 0.6
 
 
 @pytest.fixture(autouse=True)
@@ -21,9 +26,7 @@ def group(fake: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> FakeGroup:
 
 def block(seconds: float) -> None:
     """Do what no handler should: nothing else has its turn meanwhile."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        pass
+    time.sleep(seconds)
 
 
 async def test_each_time_that_a_sign_of_life_is_late_is_told(fake: FakeCluster, caplog: pytest.LogCaptureFixture):
@@ -50,3 +53,48 @@ async def test_what_takes_its_time_without_blocking_is_no_news(
         await member.membership.join()
         await anyio.to_thread.run_sync(time.sleep, late_seconds + 0.2)
     assert not caplog.records
+
+
+async def beat_again(fake: FakeCluster) -> None:
+    beats = len(fake.asked(Api.HEARTBEAT))
+    await until(lambda: len(fake.asked(Api.HEARTBEAT)) >= beats + 3)
+
+
+async def test_a_member_that_stood_still_for_longer_than_its_session_asks_before_it_gives_anything_up(
+    fake: FakeCluster, group: FakeGroup
+):
+    async with joining(fake, heartbeat_interval=0.05, session_timeout=SESSION) as member:
+        await member.membership.join()
+        await beat_again(fake)
+        block(1.2 * SESSION)
+        await beat_again(fake)
+        assert member.reader.events == ["assigned"]
+        assert member.membership.generation == group.generation == 1
+
+
+async def test_an_answer_that_came_while_the_member_stood_still_is_in_time(fake: FakeCluster, group: FakeGroup):
+    async def answers_meanwhile(exchange: Exchange) -> None:
+        await group.answer(exchange)
+        block(1.2 * SESSION)
+
+    async with joining(fake, heartbeat_interval=0.05, session_timeout=SESSION) as member:
+        await member.membership.join()
+        fake.next(Api.HEARTBEAT, answers_meanwhile)
+        await beat_again(fake)
+        assert member.reader.events == ["assigned"]
+
+
+async def test_a_member_that_is_out_after_it_stood_still_is_told_so(fake: FakeCluster, group: FakeGroup):
+    async with joining(fake, heartbeat_interval=0.05, session_timeout=SESSION) as member:
+        await member.membership.join()
+        group.fail(Api.HEARTBEAT, 25)
+        block(1.2 * SESSION)
+        await until(lambda: member.reader.events == ["assigned", "lost", "assigned"])
+
+
+async def test_where_nobody_answers_after_it_stood_still_the_member_gives_everything_up(fake: FakeCluster):
+    async with joining(fake, heartbeat_interval=0.05, session_timeout=SESSION) as member:
+        await member.membership.join()
+        fake.always(Api.HEARTBEAT, stays_silent)
+        block(1.2 * SESSION)
+        await until(lambda: member.reader.events[:2] == ["assigned", "lost"])

@@ -1,10 +1,13 @@
 """Delivery through trouble: what is tried again and what is not, in order, and who is told."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from anyio.abc import SocketAttribute
 
 import gomq
 from gomq.client.cluster.settings import ConnectionSettings
@@ -13,6 +16,7 @@ from gomq.errors import InvalidTopicError, ProtocolError
 from gomq.protocol.api import Api
 from tests.client.producing.test_publish import everything
 from tests.support.fake_broker import (
+    Exchange,
     FakeCluster,
     Fault,
     answers_another_request,
@@ -194,6 +198,20 @@ async def test_what_is_not_delivered_in_time_fails_and_says_how_many_and_why(fak
     assert "leader not available" in str(one.value)
     assert (one.value.topic, one.value.count, many.value.count) == ("orders", 1, 250)
     assert isinstance(one.value.__cause__, gomq.BrokerError)
+
+
+async def test_what_was_acknowledged_while_this_process_stood_still_is_delivered(fake: FakeCluster):
+    async def acknowledges_meanwhile(exchange: Exchange) -> None:
+        frame = await exchange.right_answer()
+        assert frame is not None
+        os.write(exchange.stream.extra(SocketAttribute.raw_socket).fileno(), frame)
+        time.sleep(0.6)  # noqa: ASYNC251 - nobody is to have a turn
+
+    async with gomq.Producer(fake.address, settings=quick(delivery_timeout=0.4)) as producer:
+        await producer.create_topic("orders")
+        for number in range(3):
+            fake.next(Api.PRODUCE, acknowledges_meanwhile)
+            assert (await producer.publish("orders", b"x")).offset == number
 
 
 async def test_messages_behind_one_that_failed_are_not_sent(fake: FakeCluster):
