@@ -138,9 +138,13 @@ class DrivenGroup:
         if self.timers:
             timer = min(self.timers, key=self.timers.__getitem__)
             self.now_ms = max(self.now_ms, self.timers.pop(timer))
-            outcome = Outcome(self.now_ms)
-            expire(self.group, timer, outcome)
-            self._act(outcome)
+            self.end_timer(timer)
+
+    def end_timer(self, timer: Timer) -> None:
+        """Have a timer end now, set or not."""
+        outcome = Outcome(self.now_ms)
+        expire(self.group, timer, outcome)
+        self._act(outcome)
 
     def joined(self, ticket: int) -> JoinAnswer:
         """The answer to a JoinGroup, which must be there."""

@@ -78,8 +78,8 @@ def _expire_member(group: ClassicGroup, member_id: str, outcome: Outcome) -> Non
 
 def _expire_sync(group: ClassicGroup, outcome: Outcome) -> None:
     """Let those go that have not asked for their assignment in time: it is theirs and nobody consumes it."""
-    late = list(group.roster.pending_sync)
-    if group.state not in {GroupState.COMPLETING_REBALANCE, GroupState.STABLE} or not late:
+    late = list(group.roster.pending_sync)  # nobody, once members join again
+    if not late:
         return
     for member_id in late:
         dismiss(group, group.roster[member_id], outcome)

@@ -5,6 +5,7 @@ from kio.schema.errors import ErrorCode
 
 from gomq.broker.groups.group import GroupState
 from gomq.broker.groups.members import Identity
+from gomq.broker.groups.outcome import JOIN_TIMER, SYNC_TIMER, Timer, member_timer
 from tests.support.driven_group import DrivenGroup
 
 
@@ -99,3 +100,35 @@ def test_a_member_that_is_told_its_id_may_join_when_all_others_have_left(driven:
     driven.pass_ms(0)
     assert driven.group.state is GroupState.EMPTY
     assert driven.joined(driven.join("two", member_id=told, version=4)).error is ErrorCode.none
+
+
+@pytest.mark.parametrize("timer", [JOIN_TIMER, SYNC_TIMER])
+def test_a_timer_that_ends_when_all_is_settled_changes_nothing(driven: DrivenGroup, timer: Timer):
+    driven.stable("one", "two")
+    before = (driven.member_ids(), driven.group.generation, dict(driven.timers))
+    driven.end_timer(timer)
+    assert driven.group.state is GroupState.STABLE
+    assert (driven.member_ids(), driven.group.generation, driven.timers) == before
+    assert driven.stores == []
+
+
+def test_a_timer_for_assignments_that_ends_when_members_join_again_removes_nobody(driven: DrivenGroup):
+    one, two = driven.stable("one", "two")
+    driven.join(member_id=one)
+    driven.join(member_id=two)
+    driven.join("three")
+    assert driven.group.state is GroupState.PREPARING_REBALANCE
+    members = driven.member_ids()
+    driven.end_timer(SYNC_TIMER)
+    assert driven.member_ids() == members
+    assert driven.group.state is GroupState.PREPARING_REBALANCE
+
+
+def test_no_timer_wakes_a_group_that_is_deleted(driven: DrivenGroup):
+    (one,) = driven.stable("one")
+    driven.group.transition(GroupState.DEAD, driven.now_ms)
+    for timer in (JOIN_TIMER, SYNC_TIMER, member_timer(one)):
+        driven.end_timer(timer)
+    assert driven.group.state is GroupState.DEAD
+    assert driven.member_ids() == [one]
+    assert driven.stores == []
