@@ -45,7 +45,7 @@ class FetchSession:
         self._id = NO_SESSION
         self._epoch = _INITIAL_EPOCH
         self._by_id = False
-        self._told: dict[Named, tuple[int, ...]] = {}
+        self._told: dict[Named, tuple[int, int, int, int]] = {}
         """What was said last of each partition."""
 
     @property
@@ -56,18 +56,17 @@ class FetchSession:
     def ask(self, due: list[Progress]) -> Asked:
         """Say what to send to have these fetched, and no others; ``answered`` or ``lost`` is to follow."""
         by_id = _have_ids(due)
-        if by_id != self._by_id:
-            self.lost()
-        before, self._by_id = self._told, by_id
-        self._told = {
+        told = {
             (each.target.topic, each.topic_id if by_id else None, each.target.partition): each.wanted for each in due
         }
+        forgotten = [named for named in self._told if named not in told]
+        if by_id != self._by_id or _are_made_anew(forgotten, told):
+            self.lost()
+        before, self._told, self._by_id = self._told, told, by_id
         if not self.is_begun:
             return Asked(self._id, _INITIAL_EPOCH, due, [], by_id)
-        changed = [
-            each for each, (named, wanted) in zip(due, self._told.items(), strict=True) if before.get(named) != wanted
-        ]
-        return Asked(self._id, self._epoch, changed, [named for named in before if named not in self._told], by_id)
+        changed = [each for each, (named, wanted) in zip(due, told.items(), strict=True) if before.get(named) != wanted]
+        return Asked(self._id, self._epoch, changed, forgotten, by_id)
 
     def answered(self, session_id: int) -> None:
         """Go on, with what the answer says is the session's id; ``NO_SESSION`` for none."""
@@ -86,3 +85,12 @@ class FetchSession:
 
 def _have_ids(due: Iterable[Progress]) -> bool:
     return all(each.topic_id is not None for each in due)
+
+
+def _are_made_anew(forgotten: Iterable[Named], told: Iterable[Named]) -> bool:
+    """Say whether a partition is forgotten and named at once, under another id.
+
+    A broker that gives ids in Metadata only, as Kafka 2.8 and 3.0 do, reads two times the same name, and forgets last.
+    """
+    old = {(topic, index) for topic, _, index in forgotten}
+    return bool(old) and any((topic, index) in old for topic, _, index in told)

@@ -5,7 +5,7 @@ into the buffer, and the next one is asked for while the consumer is still at wo
 while a fetch waits is not among what that asks for: it is fetched at once, beside it, by a request that does not wait.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from math import inf
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 
 from gomq.client.cluster.cluster import Cluster, Purpose
 from gomq.client.cluster.topic_errors import topic_error
-from gomq.client.consuming.progress import Progress
+from gomq.client.consuming.progress import DOUBTED, Progress
 from gomq.client.consuming.recovery import Recovery
 from gomq.client.consuming.settings import ConsumerSettings
 from gomq.client.consuming.sources import Sources, answers
@@ -82,9 +82,7 @@ class Fetcher:
                 progress.doubt(epoch)
             before = self._end(target)
             if before is not None and is_further:
-                before.epochs.cut(offset)
-                progress.epochs, progress.leader_epoch = before.epochs, before.leader_epoch
-                progress.topic_id = before.topic_id
+                progress.follow(before)
             self._fetching[target] = progress
         self.wake()
 
@@ -102,9 +100,8 @@ class Fetcher:
     def is_gone(self, target: TopicPartition) -> bool:
         """Say whether brokers have said for a while that a partition does not exist."""
         progress = self._fetching.get(target)
-        if progress is None or progress.gone_since is None:
-            return False
-        return anyio.current_time() - progress.gone_since >= _UNKNOWN_TOPIC_PATIENCE
+        since = None if progress is None else progress.gone_since
+        return since is not None and anyio.current_time() - since >= _UNKNOWN_TOPIC_PATIENCE
 
     def wake(self) -> None:
         """Look again at what is to be fetched."""
@@ -137,6 +134,7 @@ class Fetcher:
         try:
             while self._buffer.is_wanted and (there := self._fetched_from(node)):
                 await self._buffer.wait_for_room()
+                self._start_tasks()  # leaders may have moved meanwhile, and others have heard of it
                 started = anyio.current_time()
                 before = [(each, each.offset) for each in self._due(node)]
                 if not before:
@@ -218,20 +216,24 @@ class Fetcher:
         """Fetch once; return what is wrong with which partition."""
         if node is None:
             return [(each, LeaderNotAvailableError(f"{each.target} has no leader")) for each in due]
-        await self._recovery.follow_leader(node, due)
+        doubts = await self._recovery.follow_leader(node, due)
         due = [each for each in due if self._is_wanted(each) and self._sources.node_of(each) == node]
+        due = [each for each in due if each.leader_epoch != DOUBTED]
         if not due:
-            return []
+            return doubts
         troubles = self._take_all(due, await self._sources.fetch(node, due, purpose))
         if any(self._sources.node_of(each) != node for each in due):
             self._start_tasks()
         astray = [each for each, trouble in troubles if isinstance(trouble, OffsetOutOfRangeError)]
-        return [pair for pair in troubles if pair[0] not in astray] + await self._recovery.settle(astray)
+        return doubts + [pair for pair in troubles if pair[0] not in astray] + await self._recovery.settle(astray)
 
-    def _take_all(self, due: Iterable[Progress], response: Any) -> list[tuple[Progress, GomqError]]:  # noqa: ANN401
+    def _take_all(self, due: Collection[Progress], response: Any) -> list[tuple[Progress, GomqError]]:  # noqa: ANN401
         """Put what came into the buffer; return what is wrong with which partition."""
         taken = [(each, self._take(each, found)) for each, found in answers(due, response) if self._is_wanted(each)]
-        return [(each, trouble) for each, trouble in taken if trouble is not None]
+        troubles = {each: trouble for each, trouble in taken if trouble is not None}
+        for each in set(due) - troubles.keys():  # those that a session's answer does not mention are well, too
+            each.failing_since = each.gone_since = None
+        return list(troubles.items())
 
     async def _pause_if_hurried(self, each: Progress, started: float) -> None:
         """Do not ask without end a broker that answers at once though it has nothing."""
@@ -257,7 +259,6 @@ class Fetcher:
         if partition.error_code:
             why = partition.error_code.name.replace("_", " ")
             return error_for(int(partition.error_code), f"{each.target} at offset {each.offset}: {why}")
-        each.failing_since = each.gone_since = None
         self._sources.take_hint(each, partition)
         diverging = getattr(partition, "diverging_epoch", None)
         if diverging is not None and diverging.epoch >= 0 and diverging.end_offset >= 0:
@@ -290,11 +291,10 @@ class Fetcher:
             self._buffer.fail(error, each.target)
             return
         now = anyio.current_time()
-        if each.failing_since is None:
-            each.failing_since = now
+        since = each.failing_since = each.failing_since or now
         patience = _UNKNOWN_TOPIC_PATIENCE if is_unknown else self._settings.retry_timeout
         each.retry_at = now + each.backoff.next()
         if is_unknown and self._recovery.owner.drops_unknown:
             each.gone_since, each.failing_since = each.gone_since or now, None
-        elif now - each.failing_since >= patience:
+        elif now - since >= patience:
             self._buffer.fail(error, each.target)

@@ -58,6 +58,11 @@ class Progress:
         self.epochs = EpochTrail((self.offset, epoch))
         self.leader_epoch = DOUBTED
 
+    def follow(self, before: "Progress") -> None:
+        """Go on behind what another has fetched up to this offset: the log has to have that still."""
+        before.epochs.cut(self.offset)
+        self.epochs, self.leader_epoch, self.topic_id = before.epochs, before.leader_epoch, before.topic_id
+
     def take(self, data: bytes, aborted: Iterable[tuple[int, int]], settings: ConsumerSettings) -> Chunk | None:
         """Make a chunk of what came, and go on behind it; None where that is no whole batch that is new.
 

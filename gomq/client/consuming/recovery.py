@@ -135,11 +135,11 @@ class Recovery:
             self._go_back(each, offset)
         return offset is not None
 
-    async def follow_leader(self, node: int, due: Iterable[Progress]) -> None:
+    async def follow_leader(self, node: int, due: Iterable[Progress]) -> list[tuple[Progress, GomqError]]:
         """Have a leader that is new confirm what was fetched from the one before it, before more is.
 
-        Raises:
-            GomqError: the leader does not say.
+        Returns:
+            those that it does not confirm, whose leader epoch is ``DOUBTED`` then, and why.
         """
         doubtful: dict[TopicPartition, Progress] = {}
         for each in due:
@@ -155,13 +155,14 @@ class Recovery:
                 doubtful[each.target] = each
             each.leader_epoch = epoch
         if not doubtful:
-            return
+            return []
         try:
-            await self.validate(node, doubtful)
-        except GomqError:
-            for each in doubtful.values():
-                each.leader_epoch = DOUBTED
-            raise
+            troubles = await self._validate(node, doubtful)
+        except GomqError as error:
+            troubles = [(each, error) for each in doubtful.values()]
+        for each, _ in troubles:
+            each.leader_epoch = DOUBTED
+        return troubles
 
     def _is_made_anew(self, each: Progress) -> bool:
         """Note the topic's id; say whether it was another one before."""
@@ -174,7 +175,6 @@ class Recovery:
     def _go_back(self, each: Progress, offset: int) -> None:
         """Go on at an offset from which on the log is not what was fetched, or have the iteration raise."""
         position = self.owner.position(each.target)
-        each.epochs.cut(offset)
         if position <= offset:
             self.owner.refetch(each.target)
         elif self._policy.out_of_range == "raise" and not (offset == 0 and self.owner.drops_unknown):
@@ -185,32 +185,35 @@ class Recovery:
         else:
             self.owner.seek(each.target, offset)
 
-    async def validate(self, node: int, partitions: Mapping[TopicPartition, Progress]) -> None:
+    async def _validate(
+        self, node: int, partitions: Mapping[TopicPartition, Progress]
+    ) -> list[tuple[Progress, GomqError]]:
         """Ask a leader that is new whether it has what was fetched from the one before it (KIP-320).
 
+        Returns:
+            those of which it does not say that, and why.
+
         Raises:
-            GomqError: the leader does not say.
+            GomqError: it says nothing at all.
         """
         connection = await self._cluster.connect(node, Purpose.CONTROL)
         try:
             connection.version_of(Api.OFFSET_FOR_LEADER_EPOCH)
         except UnsupportedVersionError:
-            return  # an old broker, which knows no epochs
+            return []  # an old broker, which knows no epochs
         response = await connection.ask(Api.OFFSET_FOR_LEADER_EPOCH, _epochs_wanted(partitions.values()))
         pending: dict[tuple[str, int], Progress] = dict(partitions.items())
-        trouble: GomqError | None = None
+        troubles: list[tuple[Progress, GomqError]] = []
         for topic in response.topics:
             for found in topic.partitions:
                 each = pending.pop((topic.topic, int(found.partition)), None)
                 if each is not None and found.error_code:
                     why = found.error_code.name.replace("_", " ")
-                    trouble = error_for(int(found.error_code), f"{each.target}: {why}")
+                    troubles.append((each, error_for(int(found.error_code), f"{each.target}: {why}")))
                 elif each is not None and not each.is_over:
                     self.settle_divergence(each, int(found.leader_epoch), int(found.end_offset))
-        if trouble is not None:
-            raise trouble
-        for each in pending.values():
-            raise ProtocolError(f"{connection.address} was asked for epochs of {each.target}, and does not mention it")
+        silent = f"{connection.address} was asked for epochs of {{}}, and does not mention it"
+        return troubles + [(each, ProtocolError(silent.format(each.target))) for each in pending.values()]
 
     def _skip_to(self, each: Progress, offset: int) -> None:
         each.epochs.clear()

@@ -12,8 +12,8 @@ from gomq.client.cluster.settings import ConnectionSettings
 from gomq.errors import ConnectionFailedError
 from gomq.protocol.api import Api
 from tests.support.clusters import open_connections, reached
-from tests.support.fake_answers import Partition
 from tests.support.fake_broker import FakeCluster, fails_with, waits_for
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 

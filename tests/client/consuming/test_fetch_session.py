@@ -4,7 +4,7 @@ from uuid import UUID
 
 import anyio
 from hypothesis import settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import gomq
 from gomq.broker.fetching.sessions import Asked as AskedOfBroker, FetchSessions
@@ -24,8 +24,8 @@ IDS = [UUID(int=1), UUID(int=2)]
 SETTINGS = ConsumerSettings()
 
 
-def progress(index: int) -> Progress:
-    target = TopicPartition("orders", index)
+def progress(index: int, topic: str = "orders") -> Progress:
+    target = TopicPartition(topic, index)
     return Progress(target=target, offset=0, max_bytes=100, backoff=Backoff(first=1, most=1), topic_id=IDS[0])
 
 
@@ -37,6 +37,12 @@ class Machine(RuleBasedStateMachine):
         self.session = FetchSession()
         self.broker = FetchSessions(slots=1)
         self.partitions = [progress(index) for index in INDEXES]
+        self.fetches_by_id = True
+
+    @initialize(fetches_by_id=st.booleans())
+    def choose_broker(self, fetches_by_id: bool) -> None:
+        """One before Fetch 13 gets the names, though its Metadata may have ids."""
+        self.fetches_by_id = fetches_by_id
 
     @rule(index=st.sampled_from(INDEXES), offset=st.integers(0, 3), epoch=st.integers(-1, 2))
     def go_on(self, index: int, offset: int, epoch: int) -> None:
@@ -67,6 +73,7 @@ class Machine(RuleBasedStateMachine):
         if fate == "unsent":
             self.session.lost()
             return 0
+        asked = asked._replace(by_id=asked.by_id and self.fetches_by_id)
         context = self.broker.begin(as_the_broker_reads(asked, due), now_ms=0)
         found = [Found(wanted, FetchedPartition(wanted.partition_index, 0), None) for wanted in context.wanted]
         settled = context.settle(found, now_ms=0)
@@ -111,6 +118,17 @@ TestMachine = Machine.TestCase
 TestMachine.settings = settings(max_examples=50, stateful_step_count=20)
 
 
+def test_a_topic_made_anew_is_fetched_from_a_broker_that_goes_by_names():
+    session, broker = FetchSession(), FetchSessions(slots=1)
+    due = [progress(0), progress(1, "bills")]
+    for due[0].topic_id in IDS:
+        asked = session.ask(due)._replace(by_id=False)  # Kafka 2.8 has ids in Metadata, and none in Fetch
+        context = broker.begin(as_the_broker_reads(asked, due), now_ms=0)
+        assert {wanted.partition_index for wanted in context.wanted} == {0, 1}
+        found = [Found(wanted, FetchedPartition(wanted.partition_index, 0), None) for wanted in context.wanted]
+        session.answered(context.settle(found, now_ms=0).session_id)
+
+
 def sessions_of(consumer: gomq.Consumer) -> list[FetchSession]:
     assert consumer._intake._fetcher is not None
     return list(consumer._intake._fetcher._sources._sessions.values())
@@ -136,6 +154,17 @@ async def test_partitions_of_which_nothing_changes_are_named_once(broker: gomq.B
             assert await take(consumer, 1) == [b"not held"]
             consumer.resume(0)
             assert await take(consumer, 1) == [b"held"]
+
+
+async def test_a_partition_that_an_answer_leaves_out_is_not_in_trouble(broker: gomq.Broker):
+    async with gomq.Producer(broker.address) as producer:
+        await producer.publish("orders", b"message")
+    async with gomq.Consumer(broker.address, "orders", replay=True, settings=quick()) as consumer:
+        assert await take(consumer, 1) == [b"message"]
+        (each,) = fetching(consumer)
+        for _ in range(2):
+            each.failing_since = each.gone_since = 1.0  # as while its leader could not say where an epoch ended
+            await until(lambda: each.failing_since is None and each.gone_since is None)
 
 
 async def test_a_session_that_the_broker_has_forgotten_is_begun_anew_at_once(broker: gomq.Broker):

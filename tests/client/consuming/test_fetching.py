@@ -16,7 +16,6 @@ from gomq.errors import (
 from gomq.protocol.api import Api
 from gomq_storage.compression import Codec
 from gomq_storage.record import NewRecord, encode_batch
-from tests.support.fake_answers import Partition
 from tests.support.fake_broker import (
     Exchange,
     FakeCluster,
@@ -28,6 +27,7 @@ from tests.support.fake_broker import (
     sends,
     stays_silent,
 )
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 QUICK = ConnectionSettings(first_backoff=0.01, max_backoff=0.05, request_timeout=0.5)
@@ -214,6 +214,21 @@ async def test_a_broker_that_answers_at_once_with_nothing_is_asked_with_pauses(f
             group.cancel_scope.cancel()
 
     assert anyio.current_time() - began >= 6 * 0.05 / 2  # a pause is between half of that and all of it
+
+
+async def test_a_leader_that_moved_while_the_buffer_was_full_is_fetched_from(pair: FakeCluster):
+    stays, moves = pair.answers.make_topic("orders", partitions=2)
+    moves.leader = stays.leader = 1
+    fill(stays, 1)
+    fill(moves, 1)
+    async with gomq.Consumer(pair.address, "orders", replay=True, settings=quick(buffer_bytes=1)) as consumer:
+        await until(lambda: consumer._intake._buffer.size)
+        await anyio.wait_all_tasks_blocked()
+        moves.leader = 2
+        assert consumer._cluster is not None
+        await consumer._cluster.refresh(["orders"])
+        fill(moves, 1, first=1)
+        assert sorted(await take(consumer, 3)) == [b"0", b"0", b"1"]  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize("code", [6, 29])

@@ -8,8 +8,8 @@ from gomq.client.consuming.settings import OutOfRange
 from gomq.errors import OffsetOutOfRangeError
 from gomq.protocol.api import Api
 from tests.client.consuming.test_fetching import fill, numbers, quick, take
-from tests.support.fake_answers import Partition
 from tests.support.fake_broker import FakeCluster, fails_with
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 

@@ -8,9 +8,9 @@ from gomq.client.consuming.settings import ConsumerSettings
 from gomq.client.groups.subscription import decode_subscription
 from gomq.protocol.api import Api
 from tests.client.consuming.test_fetching import fill, numbers, take
-from tests.support.fake_answers import Partition
 from tests.support.fake_broker import FakeCluster, fails_with, hangs_up
 from tests.support.fake_group import FakeGroup
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 LEADER, REPLICA = 1, 2

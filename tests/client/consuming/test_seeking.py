@@ -12,8 +12,8 @@ from gomq.protocol.api import Api
 from gomq_storage.layout import TopicPartition
 from gomq_storage.record import NewRecord, encode_batch
 from tests.client.consuming.test_fetching import fill, numbers, quick, take
-from tests.support.fake_answers import Partition
 from tests.support.fake_broker import FakeCluster
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -13,8 +13,8 @@ from gomq.errors import LogTruncatedError
 from gomq.protocol.api import Api
 from gomq_storage.layout import TopicPartition
 from tests.client.consuming.test_fetching import QUICK, fill, numbers, quick, take
-from tests.support.fake_answers import Partition
 from tests.support.fake_broker import FakeCluster, fails_with
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 OFTEN = ConsumerSettings(

@@ -9,8 +9,8 @@ import gomq
 from gomq.errors import LogTruncatedError
 from gomq.protocol.api import Api, Versions
 from tests.client.consuming.test_fetching import batch_of, fill, numbers, quick, take
-from tests.support.fake_answers import Partition
 from tests.support.fake_broker import FakeCluster, fails_with
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 Fill = Callable[[Partition, int], None]

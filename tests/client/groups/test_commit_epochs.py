@@ -14,12 +14,13 @@ from gomq.protocol.api import Api
 from gomq_storage.layout import TopicPartition
 from tests.client.consuming.test_fetching import fill, numbers, quick, take
 from tests.client.consuming.test_truncation import elect, old_versions
-from tests.support.fake_answers import Partition
-from tests.support.fake_broker import FakeCluster
+from tests.support.fake_broker import Exchange, FakeCluster
 from tests.support.fake_group import FakeGroup
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 ORDERS = TopicPartition("orders", 0)
+STORAGE_ERROR = 56
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,23 @@ async def test_a_log_that_was_cut_while_nobody_read_is_told_on_going_on(
         assert (told.value.position, told.value.offset) == (6, 4)
 
 
+async def test_who_stops_at_a_cut_is_told_the_same_on_going_on(
+    pair: FakeCluster, group: FakeGroup, partition: Partition
+):
+    group.committed[ORDERS], group.epochs[ORDERS] = 5, 1
+    async with consuming(pair) as consumer:
+        assert await take(consumer, 1) == numbers(1, first=5)
+        elect(partition, cut=4)
+        with pytest.raises(LogTruncatedError):
+            await anext(consumer)
+        await consumer.commit()
+        assert (group.committed[ORDERS], group.epochs[ORDERS]) == (6, 1)
+    async with consuming(pair) as consumer:
+        with pytest.raises(LogTruncatedError) as told:
+            await anext(consumer)
+        assert (told.value.position, told.value.offset) == (6, 4)
+
+
 async def test_a_policy_goes_back_to_where_the_log_was_cut(pair: FakeCluster, partition: Partition):
     async with consuming(pair) as consumer:
         assert await take(consumer, 6) == numbers(6)
@@ -107,6 +125,27 @@ async def test_a_log_that_has_everything_is_gone_on_with(pair: FakeCluster, grou
         assert (group.committed[ORDERS], group.epochs[ORDERS]) == (6, 1)
         assert await take(consumer, 2) == numbers(2, first=6)
     assert len(pair.asked(Api.OFFSET_FOR_LEADER_EPOCH)) == 1
+
+
+async def test_a_partition_whose_epochs_cannot_be_had_does_not_hold_up_others(pair: FakeCluster, group: FakeGroup):
+    async def fails_of_the_first(exchange: Exchange) -> None:
+        values = await exchange.right_answer_values()
+        for each in values["topics"][0]["partitions"]:
+            if each["partition"] == ORDERS.partition:
+                each |= {"error_code": STORAGE_ERROR, "leader_epoch": -1, "end_offset": -1}
+        await exchange.stream.send(exchange.frame(values))
+
+    pair.always(Api.OFFSET_FOR_LEADER_EPOCH, fails_of_the_first)
+    for index, partition in enumerate(pair.answers.make_topic("orders", partitions=2)):
+        partition.leader = 1
+        fill(partition, 2)
+        group.committed["orders", index], group.epochs["orders", index] = 1, 0
+    async with consuming(pair) as consumer:
+        message = await anext(consumer)
+        assert (message.partition, message.offset) == (1, 1)
+    asked = [each.body.topics[0].partitions for each in pair.asked(Api.OFFSET_FOR_LEADER_EPOCH)]
+    assert {each.partition for each in asked[0]} == {0, 1}
+    assert all(each.partition == 0 for partitions in asked[1:] for each in partitions)
 
 
 async def test_an_offset_that_was_committed_without_an_epoch_is_gone_on_with(pair: FakeCluster, group: FakeGroup):

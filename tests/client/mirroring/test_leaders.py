@@ -20,8 +20,8 @@ from gomq.client.mirroring.settings import MirrorSettings
 from gomq.client.mirroring.source import Source
 from gomq.client.mirroring.target import Target
 from gomq_storage.record import NewRecord, encode_batch
-from tests.support.fake_answers import Partition
 from tests.support.fake_broker import fake_cluster
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 SETTINGS = MirrorSettings(

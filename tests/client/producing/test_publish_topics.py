@@ -12,8 +12,8 @@ from gomq.client.producing.settings import ProducerSettings
 from gomq.errors import InvalidTopicError
 from gomq.protocol.api import Api, Versions
 from tests.client.producing.test_delivery import quick, values_in
-from tests.support.fake_answers import Partition
 from tests.support.fake_broker import FakeCluster, fails_with, hangs_up
+from tests.support.fake_partition import Partition
 from tests.support.waiting import until
 
 
