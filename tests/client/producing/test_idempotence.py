@@ -14,6 +14,7 @@ from tests.client.producing.test_delivery import quick, values_in
 from tests.support.fake_broker import (
     Exchange,
     FakeCluster,
+    Fault,
     answers,
     fails_with,
     hangs_up,
@@ -119,13 +120,22 @@ async def test_trouble_among_several_batches_neither_doubles_nor_reorders(fake: 
     assert values_in(fake) == [b"first", *numbers]
 
 
+def if_large(fault: Fault) -> Fault:
+    """Meets a batch of 500 bytes or more, whenever it comes."""
+
+    async def meets(exchange: Exchange) -> None:
+        (topic,) = exchange.body.topic_data
+        await (fault if len(topic.partition_data[0].records) > 500 else answers)(exchange)
+
+    return meets
+
+
 async def test_behind_a_batch_that_was_given_up_the_next_epoch_begins(fake: FakeCluster):
+    fake.always(Api.PRODUCE, if_large(hangs_up))
     async with gomq.Producer(fake.address, settings=quick(delivery_timeout=1.0)) as producer:
         await producer.publish("orders", b"1")
-        fake.always(Api.PRODUCE, hangs_up)
         with pytest.raises(gomq.DeliveryFailedError):
-            await producer.publish("orders", b"2")
-        fake.always(Api.PRODUCE, answers)
+            await producer.publish("orders", b"2" * 1000)
         await producer.publish("orders", b"3")
 
     assert values_in(fake) == [b"1", b"3"]
@@ -187,11 +197,7 @@ async def test_a_batch_that_is_too_large_is_split_until_it_fits(fake: FakeCluste
 
 
 async def test_of_a_batch_that_was_split_only_the_large_message_fails(fake: FakeCluster):
-    async def refuses_the_large_one(exchange: Exchange) -> None:
-        (topic,) = exchange.body.topic_data
-        await (fails_with(10) if len(topic.partition_data[0].records) > 500 else answers)(exchange)
-
-    fake.always(Api.PRODUCE, refuses_the_large_one)
+    fake.always(Api.PRODUCE, if_large(fails_with(10)))
     async with gomq.Producer(fake.address, settings=quick()) as producer:
         publications = [producer.publish_nowait("orders", bytes(1000 if n == 5 else 1)) for n in range(8)]
         with pytest.raises(gomq.DeliveryFailedError) as caught:
