@@ -100,9 +100,9 @@ async def test_files_of_what_is_gone_stay_for_a_while_and_go_with_the_next_start
         await create(wire, "orders", configs=SEGMENT | {"file.delete.delay.ms": "3600000"})
         await fill(wire, 10)
         await delete_records(wire, 6)
-        await until(lambda: "00000000000000000003.log.deleted" in log_files(data, "*.deleted"))
+        await until(lambda: len(log_files(data, "*.deleted")) == 6)  # two segments with two indexes each
+        assert "00000000000000000003.log.deleted" in log_files(data, "*.deleted")
         assert log_files(data) == ["00000000000000000006.log", "00000000000000000009.log"]
-        assert len(log_files(data, "*.deleted")) == 6, "two segments with two indexes each"
         assert len(await read_records(wire, "orders")) == 4
     async with running(data) as wire:
         assert log_files(data, "*.deleted") == []
