@@ -132,6 +132,7 @@ class _Recovery:
         swaps = finish_swaps(self.files, self.directory)
         segments = self._open_segments()
         try:
+            self._learn_unchecked_epochs(segments)
             last = LastSegment(self.files, segments[-1], self.config, self.checkpoint, self.epochs)
             last.is_promised, last.on_progress = self.is_promised, self.on_progress
             last.may_have_gaps = self.may_have_gaps
@@ -219,6 +220,14 @@ class _Recovery:
                 self.removed += 1
         if self.removed > removed:  # a snapshot must not be back once the log has reached its offset
             self.files.sync_directory(self.directory)
+
+    def _learn_unchecked_epochs(self, segments: list[Segment]) -> None:
+        """Take account of sealed segments behind the recovery point: a cut that did not end has written down less."""
+        for segment, following in pairwise(segments):
+            if following.base_offset > self.checkpoint.recovery_point:
+                with suppress(CorruptBatchError):  # who reads it as a whole says so
+                    for _, header in segment.headers(0):
+                        self.epochs.observe(header.leader_epoch, header.base_offset, header.last_offset)
 
     def _learn_last_epoch(self, segments: list[Segment]) -> None:
         """See that no older leader epoch is given to what is appended, whatever became of the epochs' own file."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -186,3 +187,27 @@ class CutLogMachine(RuleBasedStateMachine):
 
 TestCutLog = CutLogMachine.TestCase
 TestCutLog.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+class Drawn:
+    """What Hypothesis would draw, chosen by hand."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def draw(self, _strategy: object, **_: object) -> int:
+        return self._value
+
+
+@pytest.mark.parametrize("after", range(30))
+def test_a_cut_that_does_not_end_leaves_the_epochs_of_the_segments_it_has_spared(after: int):
+    machine = CutLogMachine()
+    machine.open_first(segment_bytes=700, retention_bytes=None, seed=0)
+    machine.append(data=Drawn(-1), sizes=[0, 0])
+    machine.spoil_the_log_start(content=None, is_closed=False)  # which begins another epoch
+    machine.append(data=Drawn(-1), sizes=[0])
+    machine.checkpoint()
+    machine.roll()
+    machine.append(data=Drawn(-1), sizes=[0])
+    machine.crash_while_truncating(data=Drawn(2), after=after, seed=None)
+    machine.model.check()
