@@ -11,8 +11,8 @@ from typing import Final
 
 import anyio
 
-_TURNS: Final = 5
-"""One to look what has come, one to wake who waits for it, one for that to read it; and some to spare."""
+_TURNS: Final = 10
+"""One to look what has come, one to wake who waits for it, one for that to read it; five, where somebody connects."""
 
 
 class OwnTime:

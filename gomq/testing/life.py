@@ -15,15 +15,13 @@ from gomq.broker.broker import Broker
 from gomq.broker.config import BrokerConfig, FlushMode
 from gomq.broker.context import State
 from gomq.errors import GomqError
+from gomq.net.own_time import let_others_read
 from gomq.testing.faults import Faults
 from gomq.testing.intercepting import Interception
 from gomq.testing.unsynced_files import UnsyncedFiles
 
 _MOST_PAUSED: Final = 600.0
 """Seconds after which a broker goes on that nobody resumes: a thread that hangs for ever would outlive its test."""
-
-_TURNS: Final = 10
-"""Of the event loop, in which what waits in the kernel is read and handled: about five, where somebody connects."""
 
 
 class BrokerDiedError(GomqError):
@@ -103,7 +101,7 @@ class Life:
 
     def catch_up(self) -> None:
         """Wait until it has taken what was sent to it so far, unless that waits for something."""
-        self.portal.call(_take_turns)
+        self.portal.call(let_others_read)
 
     def end(self, *, kill: bool) -> None:
         """End it and its thread; nothing happens where it has ended.
@@ -136,11 +134,6 @@ class Life:
                     raise _KilledError  # noqa: TRY301 - the block is to end by an error
         except _KilledError:
             pass
-
-
-async def _take_turns() -> None:
-    for _ in range(_TURNS):
-        await anyio.lowlevel.checkpoint()
 
 
 async def _stand_still(stopped: threading.Event, resumed: threading.Event) -> None:
